@@ -1,0 +1,55 @@
+# The CUDA backend: native/cuda/*.cu, compiled in when SFM_CUDA asks for it. The runtime is linked statically, so that the same
+# binary loads on a machine without a driver, finds no device there, and leaves the work to the CPU.
+
+# "development": one architecture and its PTX, which compiles quickly and runs on that generation and later ones.
+# "release": every generation since Turing, and PTX for those to come. Or a list as for CMAKE_CUDA_ARCHITECTURES.
+set(SFM_CUDA_ARCHITECTURES development CACHE STRING "CUDA architectures: development, release, or a list")
+
+if(NOT SFM_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "SFM_CUDA must be AUTO, ON or OFF, not ${SFM_CUDA}")
+endif()
+
+set(cuda_sources)
+if(NOT SFM_CUDA STREQUAL OFF)
+  file(GLOB cuda_sources CONFIGURE_DEPENDS native/cuda/*.cu)
+endif()
+if(cuda_sources)
+  find_program(SFM_NVCC nvcc HINTS ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)
+  if(NOT SFM_NVCC)
+    if(SFM_CUDA STREQUAL ON)
+      message(FATAL_ERROR "SFM_CUDA=ON, but nvcc is neither in PATH nor under CUDA_PATH, CUDA_HOME or /usr/local/cuda")
+    endif()
+    message(STATUS "sphere-face-model: no nvcc found, building the CPU backend alone")
+    set(cuda_sources)
+  endif()
+endif()
+
+if(cuda_sources)
+  # Both must be known before the language is enabled, and that must happen at file scope.
+  set(CMAKE_CUDA_COMPILER ${SFM_NVCC})
+  if(SFM_CUDA_ARCHITECTURES STREQUAL development)
+    set(CMAKE_CUDA_ARCHITECTURES 90)
+  elseif(SFM_CUDA_ARCHITECTURES STREQUAL release)
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+  else()
+    set(CMAKE_CUDA_ARCHITECTURES ${SFM_CUDA_ARCHITECTURES})
+  endif()
+  enable_language(CUDA)
+  if(CMAKE_VERSION VERSION_LESS 3.26)  # these versions do not know that nvcc 12 and later speak C++20
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+  endif()
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+  set(CMAKE_CUDA_VISIBILITY_PRESET hidden)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+endif()
+
+function(sfm_add_cuda target)
+  if(cuda_sources)
+    target_sources(${target} PRIVATE ${cuda_sources})
+    target_compile_options(${target} PRIVATE
+      $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${SFM_WERROR}>>:-Werror=all-warnings>)
+    target_compile_definitions(${target} PUBLIC SFM_HAS_CUDA=1)
+  endif()
+endfunction()

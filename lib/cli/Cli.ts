@@ -1,0 +1,14 @@
+import type { SphereFaceModel } from '../model/SphereFaceModel.js'
+import type { Messages } from './Messages.js'
+import type { Output } from './Output.js'
+
+/** What a command works with: given to it, so that a test can give its own. */
+export interface Cli {
+  stdin: AsyncIterable<Uint8Array>
+  out: Output
+  messages: Messages
+  /** Fires on Ctrl-C, and when the reader of standard output has gone. */
+  signal: AbortSignal
+  /** The model of `--model`, or the embedded one. */
+  loadModel(source?: string): Promise<SphereFaceModel>
+}

@@ -1,0 +1,107 @@
+import { readObservations } from '../inputs/readObservations.js'
+import type { Cli } from './Cli.js'
+import { EXIT } from './exitCode.js'
+import { fitStream, type Outcome } from './fitStream.js'
+import { mapOrdered } from './mapOrdered.js'
+import { type Device, type ResultFormat, requireFolder } from './options.js'
+import { ResultFolder } from './ResultFolder.js'
+import { UsageError } from './UsageError.js'
+
+/** As on the command line; see docs/cli.md. */
+export interface FitCommandOptions {
+  model?: string
+  out?: string
+  format: readonly ResultFormat[]
+  device: Device
+  camera?: 'perspective' | 'weak'
+  focal?: number
+  jobs?: number
+  joint?: boolean
+  json?: boolean
+}
+
+/** Faces whose files are written at the same time: the disk is seldom the limit, the encoding is. */
+const WRITERS = 4
+
+/** `sfm fit`: landmarks in, faces out, in the order of the inputs. */
+export async function fit(inputs: readonly string[], options: FitCommandOptions, cli: Cli): Promise<number> {
+  const { out, messages, signal } = cli
+  if (options.joint)
+    throw new UsageError('--joint: fitting several images of one person together is not part of this version')
+  requireFolder(options.out, options.format)
+
+  const model = await cli.loadModel(options.model)
+  const fitter = await model.createFitter({
+    device: options.device,
+    ...(options.camera && { camera: options.camera }),
+    ...(options.focal && { focal: options.focal }),
+    ...(options.jobs && { threads: options.jobs }),
+  })
+  try {
+    const folder = options.out === undefined ? undefined : await ResultFolder.open(options.out, options.format, model)
+    const prints = folder === undefined || options.json === true
+    const tally = new Tally()
+    const items = readObservations(inputs, { signal, stdin: cli.stdin })
+
+    for await (const outcomes of fitStream(fitter, items, { signal })) {
+      const lines: unknown[] = []
+      try {
+        for await (const { outcome, record } of mapOrdered(outcomes, WRITERS, (outcome) =>
+          write(outcome, folder, signal),
+        )) {
+          tally.add(outcome)
+          if (!outcome.usable) messages.say(complaint(outcome))
+          if (prints) lines.push(record)
+        }
+      } finally {
+        // What is done is given out even if the rest of the batch is not going to be.
+        await out.lines(lines)
+      }
+      messages.progress(tally.toString())
+    }
+    messages.endProgress()
+    if (options.out !== undefined && !options.json) messages.say(`${tally}, in ${options.out}`)
+    return tally.unusable === 0 ? EXIT.success : EXIT.failure
+  } finally {
+    messages.endProgress()
+    fitter.dispose()
+    model.dispose()
+  }
+}
+
+async function write(
+  outcome: Outcome,
+  folder: ResultFolder | undefined,
+  signal: AbortSignal,
+): Promise<{ outcome: Outcome; record: unknown }> {
+  signal.throwIfAborted()
+  const { id, record, result } = outcome
+  if (folder === undefined) return { outcome, record }
+  // A face that is not usable has its record, which says why; a mesh of it would look as good as any.
+  return { outcome, record: await folder.write({ id, record, latents: outcome.usable ? result : undefined }) }
+}
+
+/** A message of the reader names its source already. */
+function complaint({ id, source, message, result }: Outcome): string {
+  if (result !== undefined) return `${source} (${id}): not usable: ${message}`
+  return message.startsWith(source) ? message : `${source} (${id}): ${message}`
+}
+
+/** How far it is. */
+class Tally {
+  readonly #start = performance.now()
+  #done = 0
+  unusable = 0
+
+  add({ usable }: Outcome): void {
+    this.#done++
+    if (!usable) this.unusable++
+  }
+
+  toString(): string {
+    const rate = this.#done / Math.max((performance.now() - this.#start) / 1000, 1e-3)
+    const speed = rate >= 10 ? Math.round(rate).toLocaleString('en') : rate.toFixed(1)
+    const faces = this.#done === 1 ? '1 face' : `${this.#done.toLocaleString('en')} faces`
+    return `${faces}, ${speed} faces/s, ${this.unusable.toLocaleString('en')} not usable`
+  }
+}

@@ -1,0 +1,142 @@
+import { asList } from '../decode/Latents.js'
+import { SfmError } from '../errors.js'
+import type { LandmarkScheme } from '../model/ModelData.js'
+import { type NativeFitOptions, type NativeModel, nativeCall } from '../native.js'
+import type { FitResult } from './FitResult.js'
+import { type ResolvedFitterOptions, resolveFitterOptions, type FitterOptions } from './FitterOptions.js'
+import type { Observation } from './Observation.js'
+import { type PackedObservation, packObservation } from './packObservation.js'
+import { type ResultSizes, resultOf } from './Results.js'
+
+export type { FitterOptions } from './FitterOptions.js'
+
+/** What a fitter needs of its model. */
+export interface FitterModel extends ResultSizes {
+  /** Throws DISPOSED once the model is gone. */
+  native(): NativeModel
+  schemes: ReadonlyMap<string, LandmarkScheme>
+  /** The native number of a scheme, gathered when first asked for. */
+  nativeScheme(scheme: LandmarkScheme): number
+}
+
+/** Faces of one native call: enough to keep every thread busy, few enough that an abort takes hold soon and memory stays bounded. */
+const LARGEST_CALL = 4096
+
+/**
+ * Fits the model to landmarks, many faces at a time. Made by {@link SphereFaceModel.createFitter}; any number of calls may run at once.
+ *
+ * @example
+ * const fitter = await model.createFitter()
+ * const [result] = await fitter.fit([{ scheme: 'ibug68', image: { width: 640, height: 480 }, points }])
+ */
+export class Fitter {
+  readonly #model: FitterModel
+  readonly #options: ResolvedFitterOptions
+  #disposed = false
+
+  /** @internal */
+  constructor(model: FitterModel, options: FitterOptions) {
+    this.#model = model
+    this.#options = resolveFitterOptions(options)
+  }
+
+  /**
+   * Fits one face, or many of any schemes and cameras.
+   *
+   * A face that cannot be fitted is a result with the status `failed`, not an error, and does not disturb its neighbours. What is passed
+   * is copied before the call returns to its caller.
+   *
+   * @returns A result for each observation, in their order.
+   * @throws SfmError INVALID_ARGUMENT or UNKNOWN_SCHEME naming the observation, ABORTED, DISPOSED, QUEUE_FULL, OUT_OF_MEMORY.
+   * @example
+   * const results = await fitter.fit(observations, { signal: AbortSignal.timeout(1000) })
+   */
+  fit(observation: Observation, options?: { signal?: AbortSignal | undefined }): Promise<FitResult>
+  fit(observations: readonly Observation[], options?: { signal?: AbortSignal | undefined }): Promise<FitResult[]>
+  async fit(
+    observations: Observation | readonly Observation[],
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<FitResult | FitResult[]> {
+    if (this.#disposed) throw new SfmError('DISPOSED', 'the fitter has been disposed')
+    const list = asList<Observation>(observations, 'observations')
+    const single = !Array.isArray(observations)
+    const packed = list.map((observation, i) =>
+      packObservation(observation, this.#model.schemes, this.#options, single ? 'observation' : `observations[${i}]`),
+    )
+    // Ids are read now: what a caller changes while the fit runs must not change its results.
+    const labels = list.map(({ id, subject }) => ({ id, subject }) as Observation)
+    const results = new Array<FitResult>(list.length)
+    const calls: Promise<void>[] = []
+    for (const members of batches(packed)) calls.push(this.#fitBatch(packed, members, labels, results, options.signal))
+    await settle(calls)
+    return single ? (results[0] as FitResult) : results
+  }
+
+  /** Fits the members of one batch, which share a scheme and a kind of camera. */
+  async #fitBatch(
+    packed: readonly PackedObservation[],
+    members: readonly number[],
+    labels: readonly Observation[],
+    results: FitResult[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { scheme, dimensions, weak } = packed[members[0] as number] as PackedObservation
+    const width = scheme.count * dimensions
+    const points = new Float64Array(members.length * width)
+    const cameras = new Float64Array(members.length * 5)
+    let confidence: Float32Array | null = null
+    for (const [i, member] of members.entries()) {
+      const each = packed[member] as PackedObservation
+      points.set(each.points, i * width)
+      cameras.set(each.camera, i * 5)
+      if (each.confidence === null) continue
+      confidence ??= new Float32Array(members.length * scheme.count).fill(1)
+      confidence.set(each.confidence, i * scheme.count)
+    }
+    const native = this.#model.native()
+    const number = this.#model.nativeScheme(scheme)
+    const scan = dimensions === 3
+    const options: NativeFitOptions = { ...this.#options.native, weakPerspective: weak, scan }
+    const output = await nativeCall<{ records: Float64Array; arrays: Float32Array }>(signal, (callback) =>
+      native.fit(number, options, points, confidence, cameras, callback),
+    )
+    const space = scan ? 'scan' : weak ? 'weak' : 'perspective'
+    for (const [i, member] of members.entries())
+      results[member] = resultOf(output, i, this.#model, scheme.count, labels[member] as Observation, space)
+  }
+
+  /** Ends the fitter; calls under way still settle. Idempotent. The model stays. */
+  dispose(): void {
+    this.#disposed = true
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dispose()
+  }
+}
+
+/** The observations by scheme and kind, cut to the size of a native call. */
+function batches(packed: readonly PackedObservation[]): number[][] {
+  const open = new Map<string, number[]>()
+  const all: number[][] = []
+  for (const [i, { scheme, dimensions, weak }] of packed.entries()) {
+    const key = `${dimensions}${weak}${scheme.name}`
+    let batch = open.get(key)
+    if (batch === undefined || batch.length === LARGEST_CALL) {
+      batch = []
+      open.set(key, batch)
+      all.push(batch)
+    }
+    batch.push(i)
+  }
+  return all
+}
+
+/** Waits for all, then throws the first error: no call is left behind unobserved. */
+async function settle(calls: readonly Promise<void>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(calls)) if (outcome.status === 'rejected') throw outcome.reason
+}

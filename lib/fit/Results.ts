@@ -1,0 +1,159 @@
+import { SfmError } from '../errors.js'
+import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
+import type { Observation } from './Observation.js'
+
+/** Places in a record; the order of native/core/Batch.h's FitRecord. */
+const RECORD = {
+  status: 0,
+  failure: 1,
+  usable: 2,
+  iterations: 3,
+  initialCost: 4,
+  finalCost: 5,
+  rmse: 6,
+  uncertainty: 7,
+  rotation: 8,
+  translation: 17,
+  focal: 20,
+  scale: 21,
+  principal: 22,
+  size: 24,
+} as const
+
+const STATUS: readonly FitStatus[] = ['converged', 'max-iterations', 'failed']
+
+/** By native/core/Fit.h's FitFailure. */
+const FAILURES: readonly string[] = [
+  '',
+  'too few landmarks: at least 6 in an image or 4 of a scan are needed, with a confidence above 0',
+  'the landmarks are degenerate: they coincide or lie on a line',
+  'a coordinate is larger than 1e7',
+  'no start was found with the face in front of the camera',
+  'the arithmetic broke down: the observation or the model is too extreme',
+]
+
+/** A landmark whose weight in the robust loss falls below this was all but ignored (it missed by more than some 5 sigma). */
+const OUTLIER_WEIGHT = 0.15
+
+/** The sizes of the arrays of one result. */
+export interface ResultSizes {
+  identityCount: number
+  embeddingCount: number
+  expressionNames: readonly string[]
+}
+
+/** What the native side returns for a batch. */
+export interface NativeResults {
+  records: Float64Array
+  arrays: Float32Array
+}
+
+/**
+ * The result of the i-th fit of a native batch.
+ *
+ * @param landmarkCount L of the batch's scheme.
+ */
+export function resultOf(
+  { records, arrays }: NativeResults,
+  i: number,
+  sizes: ResultSizes,
+  landmarkCount: number,
+  observation: Observation,
+  space: 'perspective' | 'weak' | 'scan',
+): FitResult {
+  const record = records.subarray(i * RECORD.size, (i + 1) * RECORD.size)
+  const at = (place: number) => record[place] as number
+  const status = STATUS[at(RECORD.status)]
+  if (status === undefined) throw new SfmError('INTERNAL', 'the native side returned an unknown status')
+  const failed = status === 'failed'
+
+  let offset = i * (sizes.identityCount + sizes.embeddingCount + sizes.expressionNames.length + 2 * landmarkCount)
+  // Copies: a caller who keeps one result must not keep a batch.
+  const take = (count: number) => {
+    offset += count
+    return arrays.slice(offset - count, offset)
+  }
+  const identity = take(sizes.identityCount)
+  const embedding = take(sizes.embeddingCount)
+  const expressionValues = take(sizes.expressionNames.length)
+  const residuals = take(landmarkCount)
+  const weights = take(landmarkCount)
+  const outliers: number[] = []
+  for (let l = 0; l < landmarkCount; l++) if ((weights[l] as number) < OUTLIER_WEIGHT) outliers.push(l)
+  const expression: Record<string, number> = {}
+  for (let e = 0; e < expressionValues.length; e++)
+    expression[sizes.expressionNames[e] as string] = expressionValues[e] as number
+
+  const usable = at(RECORD.usable) === 1
+  return new Result({
+    ...(observation.id !== undefined && { id: observation.id }),
+    ...(observation.subject !== undefined && { subject: observation.subject }),
+    status,
+    usable,
+    message: message(status, usable, at(RECORD.failure), at(RECORD.iterations)),
+    iterations: at(RECORD.iterations),
+    rmse: failed ? null : at(RECORD.rmse),
+    cost: failed ? null : { initial: at(RECORD.initialCost), final: at(RECORD.finalCost) },
+    identity,
+    embedding,
+    expression,
+    expressionValues,
+    pose: poseOf(record),
+    camera: cameraOf(record, space),
+    residuals,
+    outliers,
+    identity_uncertainty: failed ? null : at(RECORD.uncertainty),
+  })
+}
+
+function message(status: FitStatus, usable: boolean, failure: number, iterations: number): string {
+  if (status === 'failed') return FAILURES[failure] ?? 'the fit failed'
+  const end =
+    status === 'converged' ? `converged in ${iterations} iterations` : `stopped after ${iterations} iterations, not converged`
+  return usable ? end : `${end}; the landmarks miss the face by more than it could be wrong`
+}
+
+/**
+ * Angles by nod (pitch), then turn (yaw), then the flip of axes, then tilt in the image (roll): R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(pitch).
+ */
+function poseOf(record: Float64Array): Pose {
+  const rotation = record.slice(RECORD.rotation, RECORD.rotation + 9)
+  const [r00, , , r10, , , r20, r21, r22] = rotation as unknown as number[] as [
+    number, number, number, number, number, number, number, number, number,
+  ]
+  const degrees = (radians: number) => (radians * 180) / Math.PI
+  return {
+    rotation,
+    translation: record.slice(RECORD.translation, RECORD.translation + 3),
+    yaw: degrees(-Math.asin(Math.min(1, Math.max(-1, r20)))),
+    pitch: degrees(Math.atan2(-r21, -r22)),
+    roll: degrees(Math.atan2(r10, r00)),
+  }
+}
+
+function cameraOf(record: Float64Array, space: 'perspective' | 'weak' | 'scan'): Camera | null {
+  if (space === 'scan') return null
+  const principal: [number, number] = [record[RECORD.principal] as number, record[RECORD.principal + 1] as number]
+  return space === 'weak'
+    ? { type: 'weak', scale: record[RECORD.scale] as number, principal }
+    : { type: 'perspective', focal: record[RECORD.focal] as number, principal }
+}
+
+interface Result extends FitResult {}
+
+class Result {
+  constructor(fields: Omit<FitResult, 'toJSON'>) {
+    Object.assign(this, fields)
+  }
+
+  toJSON(): Record<string, unknown> {
+    const { expressionValues: _, identity, embedding, pose, residuals, ...rest } = this as FitResult
+    return {
+      ...rest,
+      identity: Array.from(identity),
+      embedding: Array.from(embedding),
+      pose: { ...pose, rotation: Array.from(pose.rotation), translation: Array.from(pose.translation) },
+      residuals: Array.from(residuals, (value) => (Number.isNaN(value) ? null : value)),
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { SfmError } from '../errors.js'
+import { numbers } from './parseLatents.js'
+import { unexpected } from './unexpected.js'
+
+/** What of a fit result takes part in a comparison. */
+export interface NamedEmbedding {
+  id?: string
+  embedding: number[]
+}
+
+/**
+ * Checks one record of `sfm fit`'s output and returns what people are compared by.
+ *
+ * @param value What JSON.parse returned for the record.
+ * @throws SfmError INVALID_INPUT naming the field; also for a result that says of itself that it is not usable.
+ * @example
+ * const [a, b] = lines.map((line) => parseEmbedding(JSON.parse(line)))
+ * console.log(compare(a, b).cosine)
+ */
+export function parseEmbedding(value: unknown): NamedEmbedding {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw unexpected('', 'a fit result', value)
+  }
+  const { id, usable, message, embedding } = value as Record<string, unknown>
+  if (usable === false) {
+    throw new SfmError('INVALID_INPUT', `not usable: ${typeof message === 'string' ? message : 'so the result says'}`)
+  }
+  return { ...(typeof id === 'string' && id !== '' && { id }), embedding: numbers('embedding', embedding) }
+}

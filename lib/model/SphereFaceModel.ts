@@ -1,0 +1,325 @@
+import { asList, type Latents, packLatents } from '../decode/Latents.js'
+import { invalidArgument, SfmError } from '../errors.js'
+import { Fitter, type FitterModel, type FitterOptions } from '../fit/Fitter.js'
+import { fromNative, type NativeModel, native, nativeCall } from '../native.js'
+import { Random } from '../random.js'
+import { readModelFile, writeModelFile } from './formats/modelFile.js'
+import { readModel, writeModel } from './formats/sphereFaceModel.js'
+import type { LandmarkScheme, ModelData, ModelMetadata } from './ModelData.js'
+import { noiseFactors } from './noiseFactors.js'
+import { exponential } from './sphere.js'
+import { validateModel } from './validate.js'
+
+/** How faces are decoded. */
+export interface DecodeOptions {
+  /**
+   * Where to write, [B,N,3]. In a SharedArrayBuffer it is written to directly; an ordinary array is filled in one copy at the end, because
+   * JavaScript could take its memory away meanwhile.
+   */
+  out?: Float32Array
+  /** Applies each face's pose: camera space instead of model space. */
+  posed?: boolean
+  /** The landmarks of this scheme instead of the mesh: [B,L,3]. */
+  scheme?: string
+  signal?: AbortSignal
+}
+
+/** How identities are drawn. */
+export interface SampleOptions {
+  count: number
+  /** The same seed draws the same faces on every machine (default 1). */
+  seed?: number
+  /** How far from rest the expressions are, in standard deviations of the prior (default 0: neutral). */
+  expressionScale?: number
+}
+
+/** The embedded model, beside lib/ and dist/. */
+const DEFAULT_MODEL = new URL('../../models/sphere-face-model.safetensors', import.meta.url)
+
+/**
+ * A 3D morphable face model whose identities lie on the unit sphere: vertices = mean + identity basis * identity + expression basis *
+ * expression, in mm. Immutable, and safe to use by any number of calls at once.
+ *
+ * @example
+ * await using model = await SphereFaceModel.load()
+ * const fitter = await model.createFitter()
+ * const results = await fitter.fit(observations)
+ * const vertices = await model.decode(results[0])
+ */
+export class SphereFaceModel {
+  /** The content of the model file. Not to be written to: the native side has its own copy. */
+  readonly data: ModelData
+  readonly #fitterModel: FitterModel
+  readonly #schemes = new Map<string, number>()
+  #native: NativeModel | undefined
+
+  private constructor(data: ModelData) {
+    this.data = data
+    try {
+      this.#native = new (native().NativeModel)(data)
+    } catch (error) {
+      throw fromNative(error)
+    }
+    this.#fitterModel = {
+      native: () => this.#requireNative(),
+      schemes: data.schemes,
+      nativeScheme: (scheme) => this.#nativeScheme(scheme),
+      identityCount: data.identityCount,
+      embeddingCount: data.metadata.latent === 'sphere' ? data.identityCount - 1 : data.identityCount,
+      expressionNames: data.metadata.expressionNames,
+    }
+  }
+
+  /**
+   * Loads a model: the embedded one, a file, or bytes.
+   *
+   * @param source A path, a `file:` URL, or the file's bytes. Without it the model that comes with this package.
+   * @throws SfmError IO, INVALID_MODEL, INVALID_ARGUMENT, NATIVE_LOAD_FAILED, OUT_OF_MEMORY.
+   * @example
+   * const model = await SphereFaceModel.load('my-model.safetensors')
+   */
+  static async load(source?: string | URL | Uint8Array | ArrayBuffer): Promise<SphereFaceModel> {
+    if (source === undefined) return new SphereFaceModel(await readModelFile(DEFAULT_MODEL))
+    if (typeof source === 'string' || source instanceof URL) return new SphereFaceModel(await readModelFile(source))
+    if (source instanceof ArrayBuffer) return new SphereFaceModel(readModel(new Uint8Array(source)))
+    if (source instanceof Uint8Array) return new SphereFaceModel(readModel(source))
+    throw invalidArgument('source', 'a path, a file: URL, a Uint8Array or an ArrayBuffer', source)
+  }
+
+  /**
+   * A model of data in memory, for example of {@link lift}.
+   *
+   * @throws SfmError INVALID_MODEL naming the tensor, NATIVE_LOAD_FAILED, OUT_OF_MEMORY.
+   * @example
+   * const sphere = SphereFaceModel.fromData(lift(gaussian.data))
+   */
+  static fromData(data: ModelData): SphereFaceModel {
+    if (typeof data !== 'object' || data === null) throw invalidArgument('data', 'the data of a model', data)
+    validateModel(data)
+    return new SphereFaceModel(data)
+  }
+
+  /** N */
+  get vertexCount(): number {
+    return this.data.vertexCount
+  }
+
+  /** F */
+  get triangleCount(): number {
+    return this.data.triangles.length / 3
+  }
+
+  /** K, the length of an identity. */
+  get identityCount(): number {
+    return this.data.identityCount
+  }
+
+  /** E, the number of expression coefficients. */
+  get expressionCount(): number {
+    return this.data.expressionCount
+  }
+
+  get expressionNames(): readonly string[] {
+    return this.data.metadata.expressionNames
+  }
+
+  /** Whether identities lie on the sphere or are Gaussian. */
+  get latent(): 'sphere' | 'gaussian' {
+    return this.data.metadata.latent
+  }
+
+  /** The names of the landmark schemes. */
+  get schemes(): readonly string[] {
+    return [...this.data.schemes.keys()]
+  }
+
+  get metadata(): ModelMetadata {
+    return this.data.metadata
+  }
+
+  /**
+   * Decodes faces to vertices.
+   *
+   * @param latents One face or many; fit results will do.
+   * @returns [N,3], or [B,N,3] one after the other, in mm; with `normals`, unit vertex normals of the same shape as well. With `out`, it.
+   * @throws SfmError INVALID_ARGUMENT, UNKNOWN_SCHEME, ABORTED, DISPOSED, QUEUE_FULL, OUT_OF_MEMORY.
+   * @example
+   * const vertices = await model.decode({ identity, expression: { jawOpen: 0.4 } })
+   * const { normals } = await model.decode(result, { normals: true })
+   */
+  decode(
+    latents: Latents | readonly Latents[],
+    options: DecodeOptions & { normals: true },
+  ): Promise<{ vertices: Float32Array; normals: Float32Array }>
+  decode(latents: Latents | readonly Latents[], options?: DecodeOptions & { normals?: false }): Promise<Float32Array>
+  async decode(
+    latents: Latents | readonly Latents[],
+    options: DecodeOptions & { normals?: boolean } = {},
+  ): Promise<Float32Array | { vertices: Float32Array; normals: Float32Array }> {
+    const { out, posed = false, normals = false, scheme, signal } = options
+    const model = this.#requireNative()
+    const faces = packLatents(asList<Latents>(latents, 'latents'), this.#latentSizes(), posed)
+    const size = this.#checkOut(out, faces.count, scheme)
+    if (normals && scheme !== undefined) throw invalidArgument('normals', 'no scheme, since landmarks have none', scheme)
+    const shared = out !== undefined && !(out.buffer instanceof ArrayBuffer) ? out : null
+    const decoded = await nativeCall<{ vertices: Float32Array; normals?: Float32Array }>(signal, (callback) =>
+      model.decode(this.#schemeNumber(scheme), faces.identity, faces.expression, faces.poses, normals, shared, callback),
+    )
+    let { vertices } = decoded
+    if (out !== undefined && shared === null) {
+      if (out.length !== size)
+        throw invalidArgument('out', `to keep its ${size} numbers until the call settles`, out)
+      out.set(vertices)
+      vertices = out
+    }
+    return normals ? { vertices, normals: decoded.normals as Float32Array } : vertices
+  }
+
+  /**
+   * Decodes on the calling thread: for a face now and then, where the trip to the pool costs more than the work.
+   *
+   * @param options.out Where to write, [B,N,3]; made anew without it.
+   * @throws SfmError INVALID_ARGUMENT, UNKNOWN_SCHEME, DISPOSED.
+   * @example
+   * const vertices = model.decodeSync(result, { out: reusable })
+   */
+  decodeSync(
+    latents: Latents | readonly Latents[],
+    options: { out?: Float32Array; posed?: boolean; scheme?: string } = {},
+  ): Float32Array {
+    const { posed = false, scheme } = options
+    const model = this.#requireNative()
+    const faces = packLatents(asList<Latents>(latents, 'latents'), this.#latentSizes(), posed)
+    const size = this.#checkOut(options.out, faces.count, scheme)
+    const out = options.out ?? new Float32Array(size)
+    try {
+      return model.decodeSync(this.#schemeNumber(scheme), faces.identity, faces.expression, faces.poses, out)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  /**
+   * Draws faces from the model's prior.
+   *
+   * @throws SfmError INVALID_ARGUMENT
+   * @example
+   * const faces = model.sample({ count: 8, seed: 1, expressionScale: 1 })
+   */
+  sample({ count, seed = 1, expressionScale = 0 }: SampleOptions): Array<{ identity: Float32Array; expression: Float32Array }> {
+    if (!Number.isInteger(count) || count < 0) throw invalidArgument('count', 'an integer of 0 or more', count)
+    if (!Number.isSafeInteger(seed) || seed < 0) throw invalidArgument('seed', 'an integer of 0 or more', seed)
+    if (!Number.isFinite(expressionScale) || expressionScale < 0)
+      throw invalidArgument('expressionScale', 'a number of 0 or more', expressionScale)
+    const random = new Random(seed)
+    return Array.from({ length: count }, () => ({
+      identity: this.#sampleIdentity(random),
+      expression: this.#sampleExpression(random, expressionScale),
+    }))
+  }
+
+  #sampleIdentity(random: Random): Float32Array {
+    const { identityCount: k, identityPriorMean: mean, identityPriorFactor: factor } = this.data
+    const normal = Float64Array.from({ length: k }, () => random.normal())
+    if (!mean || !factor) return Float32Array.from(normal)
+    const tangent = new Float64Array(k)
+    for (let i = 0; i < k; i++)
+      for (let j = 0; j < k; j++) tangent[i]! += (factor[i * k + j] as number) * (normal[j] as number)
+    return Float32Array.from(exponential(tangent, mean))
+  }
+
+  #sampleExpression(random: Random, scale: number): Float32Array {
+    const { expressionCount: e, expressionStddev: stddev, expressionBounds: bounds } = this.data
+    return Float32Array.from({ length: e }, (_, i) => {
+      const value = random.normal() * scale * (stddev[i] as number)
+      return Math.min(bounds[2 * i + 1] as number, Math.max(bounds[2 * i] as number, value))
+    })
+  }
+
+  /**
+   * A fitter of this model, with options that hold for all its calls.
+   *
+   * @throws SfmError INVALID_ARGUMENT, DEVICE_UNAVAILABLE, DISPOSED.
+   * @example
+   * const fitter = await model.createFitter({ camera: 'weak' })
+   */
+  async createFitter(options: FitterOptions = {}): Promise<Fitter> {
+    this.#requireNative()
+    return new Fitter(this.#fitterModel, options)
+  }
+
+  /**
+   * Writes the model to a file, whole or not at all.
+   *
+   * @throws SfmError IO, INVALID_ARGUMENT.
+   */
+  save(path: string | URL): Promise<void> {
+    return writeModelFile(path, this.data)
+  }
+
+  /** The bytes of the model's file. */
+  toBytes(): Uint8Array {
+    return writeModel(this.data)
+  }
+
+  /** Gives the native memory back; calls under way still settle, later ones throw DISPOSED. Idempotent. */
+  dispose(): void {
+    this.#native?.dispose()
+    this.#native = undefined
+    this.#schemes.clear()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.dispose()
+  }
+
+  #requireNative(): NativeModel {
+    if (this.#native === undefined) throw new SfmError('DISPOSED', 'the model has been disposed')
+    return this.#native
+  }
+
+  #latentSizes() {
+    const { identityCount, expressionCount } = this.data
+    return { identityCount, expressionCount, expressionNames: this.expressionNames }
+  }
+
+  #checkOut(out: Float32Array | undefined, count: number, scheme: string | undefined): number {
+    const points = scheme === undefined ? this.vertexCount : this.#requireScheme(scheme).count
+    const size = count * points * 3
+    if (out !== undefined && (!(out instanceof Float32Array) || out.length !== size))
+      throw invalidArgument('out', `a Float32Array of ${size}`, out)
+    return size
+  }
+
+  #requireScheme(name: string): LandmarkScheme {
+    const scheme = this.data.schemes.get(name)
+    if (scheme) return scheme
+    throw new SfmError(
+      'UNKNOWN_SCHEME',
+      `scheme: the model has no scheme ${JSON.stringify(name)}; it has ${this.schemes.join(', ')}`,
+    )
+  }
+
+  #schemeNumber(name: string | undefined): number {
+    return name === undefined ? -1 : this.#nativeScheme(this.#requireScheme(name))
+  }
+
+  /** Gathers a scheme's rows of the basis when it is first used. */
+  #nativeScheme(scheme: LandmarkScheme): number {
+    const known = this.#schemes.get(scheme.name)
+    if (known !== undefined) return known
+    const number = this.#requireNative().addScheme({
+      indices: scheme.indices,
+      weights: scheme.weights,
+      noiseFactors: noiseFactors(scheme),
+      ...(scheme.offset && { offsets: scheme.offset }),
+    })
+    this.#schemes.set(scheme.name, number)
+    return number
+  }
+}
+

@@ -1,0 +1,151 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { ERROR_CODES, type ErrorCode, SfmError } from './errors.js'
+
+/** The settings of a fit as the native side takes them: every one given. */
+export interface NativeFitOptions {
+  maxIterations: number
+  robust: boolean
+  degreesOfFreedom: number
+  boundExpression: boolean
+  identityPrior: number
+  expressionPrior: number
+  noise: number
+  focalStddev: number
+  costTolerance: number
+  weakPerspective: boolean
+  /** 3D landmarks instead of an image's. */
+  scan: boolean
+}
+
+/** The native end of a call: exactly one of the two is there. */
+type Callback<T> = (error: Error | null, value?: T) => void
+
+/** The model inside the addon (native/addon/NativeModel.h); arrays are checked again there. */
+export interface NativeModel {
+  addScheme(scheme: {
+    indices: Int32Array
+    weights: Float32Array
+    noiseFactors: Float32Array
+    offsets?: Float32Array | undefined
+  }): number
+  fit(
+    scheme: number,
+    options: NativeFitOptions,
+    points: Float64Array,
+    confidence: Float32Array | null,
+    cameras: Float64Array,
+    callback: Callback<{ records: Float64Array; arrays: Float32Array }>,
+  ): number
+  decode(
+    scheme: number,
+    identity: Float32Array,
+    expression: Float32Array | null,
+    poses: Float32Array | null,
+    normals: boolean,
+    sharedOut: Float32Array | null,
+    callback: Callback<{ vertices: Float32Array; normals?: Float32Array }>,
+  ): number
+  decodeSync(
+    scheme: number,
+    identity: Float32Array,
+    expression: Float32Array | null,
+    poses: Float32Array | null,
+    out: Float32Array,
+  ): Float32Array
+  dispose(): void
+}
+
+export interface NativeModelTensors {
+  mean: Float32Array
+  identityBasis: Float32Array | Uint16Array
+  expressionBasis: Float32Array | Uint16Array
+  expressionBounds: Float32Array
+  expressionStddev: Float32Array
+  identityPriorMean?: Float32Array | undefined
+  identityPriorFactor?: Float32Array | undefined
+  triangles: Int32Array
+}
+
+export interface NativeBinding {
+  NativeModel: new (tensors: NativeModelTensors) => NativeModel
+  errorCodes(): string[]
+  cpu(): { kernels: string[]; inUse: string; threads: number; pendingCalls: number }
+  configureCpu(threads: number, kernels: string): void
+  cancel(call: number): void
+}
+
+let loaded: NativeBinding | undefined
+
+/**
+ * The addon, loaded when first needed.
+ *
+ * @throws SfmError NATIVE_LOAD_FAILED saying what to install.
+ */
+export function native(): NativeBinding {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): NativeBinding {
+  const require = createRequire(import.meta.url)
+  // One level up from lib/ as from dist/.
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  try {
+    return require('node-gyp-build')(root)
+  } catch (cause) {
+    const platform = `${process.platform}-${process.arch}, Node ${process.version}`
+    throw new SfmError(
+      'NATIVE_LOAD_FAILED',
+      `the native addon could not be loaded on ${platform}: ${(cause as Error).message}\n` +
+        'Reinstall the package for this platform (npm install sphere-face-model), or build it from source: ' +
+        'npm install cmake-js node-addon-api, then npm rebuild sphere-face-model (CMake and a C++20 compiler are needed).',
+      { cause },
+    )
+  }
+}
+
+/** What the native side threw, as an {@link SfmError} made here, where the caller's stack is at hand. */
+export function fromNative(cause: unknown): unknown {
+  if (!(cause instanceof Error) || cause instanceof SfmError) return cause
+  const code = (cause as { code?: unknown }).code
+  if (!ERROR_CODES.includes(code as ErrorCode)) return cause
+  return new SfmError(code as ErrorCode, cause.message, { cause })
+}
+
+/**
+ * Runs a native call as a promise that an AbortSignal can end early.
+ *
+ * @param start Starts the call and returns its number.
+ * @throws SfmError ABORTED, with the signal's reason as cause, and whatever the call throws.
+ */
+export async function nativeCall<T>(
+  signal: AbortSignal | undefined,
+  start: (callback: Callback<T>) => number,
+): Promise<T> {
+  throwIfAborted(signal)
+  let onAbort: (() => void) | undefined
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      const call = start((error, value) => (error === null ? resolve(value as T) : reject(error)))
+      onAbort = () => {
+        native().cancel(call)
+        reject(aborted(signal as AbortSignal))
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+    })
+  } catch (error) {
+    // Made anew after the await, the error carries the stack of the caller's await as well.
+    throw error instanceof SfmError ? error : fromNative(error)
+  } finally {
+    if (onAbort) signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw aborted(signal)
+}
+
+function aborted(signal: AbortSignal): SfmError {
+  return new SfmError('ABORTED', 'the call was aborted', { cause: signal.reason })
+}

@@ -1,0 +1,57 @@
+import { invalidArgument } from '../errors.js'
+import type { Mesh } from './Mesh.js'
+import { writeFileAtomically } from './writeFileAtomically.js'
+
+/** The forms a mesh can be written in; each is also the file's extension. */
+export const MESH_FORMATS = ['glb', 'obj', 'ply'] as const
+
+/** One of {@link MESH_FORMATS}. */
+export type MeshFormat = (typeof MESH_FORMATS)[number]
+
+/** Loaded on use: the library behind glb takes longer to load than a face takes to fit. */
+const ENCODERS: Readonly<Record<MeshFormat, () => Promise<(mesh: Mesh) => Uint8Array | Promise<Uint8Array>>>> = {
+  glb: async () => (await import('./glb.js')).encodeGlb,
+  obj: async () => (await import('./obj.js')).encodeObj,
+  ply: async () => (await import('./ply.js')).encodePly,
+}
+
+/**
+ * A mesh as the bytes of a file: glb in metres with expressions as morph targets; obj and ply in mm, the expression baked in.
+ *
+ * @throws SfmError INVALID_ARGUMENT for an unknown format, or arrays that do not belong together.
+ * @example
+ * const bytes = await encodeMesh('glb', mesh)
+ */
+export async function encodeMesh(format: MeshFormat, mesh: Mesh): Promise<Uint8Array> {
+  if (!MESH_FORMATS.includes(format)) throw invalidArgument('format', MESH_FORMATS.join(', '), format)
+  checkMesh(mesh)
+  const encode = await ENCODERS[format]()
+  return encode(mesh)
+}
+
+/**
+ * Writes a mesh to a file, whole or not at all (see writeFileAtomically).
+ *
+ * @param path The file's name as it is to be; no extension is added.
+ * @throws SfmError INVALID_ARGUMENT as encodeMesh; IO where the file cannot be written.
+ * @example
+ * await writeMesh('glb', 'faces/a1.glb', mesh)
+ */
+export async function writeMesh(format: MeshFormat, path: string, mesh: Mesh): Promise<void> {
+  await writeFileAtomically(path, await encodeMesh(format, mesh))
+}
+
+function checkMesh({ vertices, triangles, uv, morphs = [] }: Mesh): void {
+  const count = vertices.length / 3
+  if (!Number.isInteger(count) || count === 0) throw invalidArgument('vertices', 'three numbers a vertex', vertices)
+  if (triangles.length % 3 !== 0) throw invalidArgument('triangles', 'three indices a triangle', triangles)
+  for (const index of triangles) {
+    if (!(index >= 0 && index < count)) throw invalidArgument('triangles', `indices in 0..${count - 1}`, index)
+  }
+  if (uv && uv.length !== count * 2) throw invalidArgument('uv', `${count * 2} numbers`, uv)
+  for (const { name, displacements } of morphs) {
+    if (displacements.length !== vertices.length) {
+      throw invalidArgument(`displacements of ${name}`, `${vertices.length} numbers`, displacements)
+    }
+  }
+}

@@ -1,0 +1,138 @@
+#include "addon/AddonData.h"
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "core/Error.h"
+
+namespace sfm::addon {
+
+namespace {
+
+// Calls that may wait in one environment. Each holds a copy of its inputs, so this bounds memory as well.
+constexpr int kQueueLimit = 65536;
+
+// SFM_CPU_KERNELS chooses an instruction set by name, for tests and for comparisons.
+const CpuKernels& chosenKernels() {
+  if (const char* name = std::getenv("SFM_CPU_KERNELS"))
+    if (const CpuKernels* kernels = findCpuKernels(name)) return *kernels;
+  return *cpuKernels().front();
+}
+
+int chosenThreads() {
+  if (const char* text = std::getenv("SFM_THREADS")) {
+    const int count = std::atoi(text);
+    if (count >= 1 && count <= 1024) return count;
+  }
+  return ThreadPool::availableParallelism();
+}
+
+}  // namespace
+
+Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error) {
+  ErrorCode code = ErrorCode::INTERNAL;
+  std::string message;
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    code = e.code();
+    message = e.what();
+  } catch (const std::bad_alloc&) {
+    code = ErrorCode::OUT_OF_MEMORY;
+    message = "memory could not be had";
+  } catch (const std::exception& e) {
+    message = e.what();
+  } catch (...) {
+    message = "unknown native error";
+  }
+  Napi::Error result = Napi::Error::New(env, message);
+  result.Set("code", Napi::String::New(env, errorCodeName(code)));
+  return result;
+}
+
+AddonData::AddonData(Napi::Env env) : env_(env) {
+  // The channel is made before the clean-up hook is added, so that the hook, which ends the threads, runs first.
+  channel_ = Channel::New(env, "sphere-face-model", 0, 1, this);
+  channel_.Unref(env);
+  napi_add_env_cleanup_hook(env, &AddonData::tearDown, this);
+  cpu_ = std::make_unique<CpuBackend>(chosenKernels(), chosenThreads(), kQueueLimit);
+}
+
+AddonData::~AddonData() = default;
+
+AddonData& AddonData::of(Napi::Env env) { return *env.GetInstanceData<AddonData>(); }
+
+void AddonData::tearDown(void* pointer) {
+  AddonData* data = static_cast<AddonData*>(pointer);
+  for (auto& [id, call] : data->calls_) call.cancellation->cancel();
+  data->cpu_.reset();  // joins: from here on nothing native runs for this environment
+  data->calls_.clear();
+  data->modelClass.Reset();
+  data->channel_.Abort();
+}
+
+void AddonData::configure(const CpuKernels& kernels, int threads) {
+  if (!calls_.empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "threads: cannot be changed while calls are under way");
+  cpu_.reset();
+  cpu_ = std::make_unique<CpuBackend>(kernels, threads, kQueueLimit);
+}
+
+uint32_t AddonData::run(Napi::Function callback, Deliver deliver,
+                        const std::function<void(std::shared_ptr<const Cancellation>, Completion)>& start) {
+  if (!cpu_) throw Error(ErrorCode::ABORTED, "the environment is shutting down");
+  const uint32_t id = ++lastCall_;
+  auto cancellation = std::make_shared<Cancellation>();
+  calls_.emplace(id, Call{Napi::Persistent(callback), std::move(deliver), cancellation});
+  if (calls_.size() == 1) channel_.Ref(env_);
+  try {
+    start(cancellation, [channel = channel_, id](std::exception_ptr error) mutable {
+      auto* ended = new Ended{id, error};
+      // Fails only while the environment goes down; then nobody is left to be told.
+      if (channel.NonBlockingCall(ended) != napi_ok) delete ended;
+    });
+  } catch (...) {
+    calls_.erase(id);
+    if (calls_.empty()) channel_.Unref(env_);
+    throw;
+  }
+  return id;
+}
+
+void AddonData::cancel(uint32_t call) {
+  const auto found = calls_.find(call);
+  if (found != calls_.end()) found->second.cancellation->cancel();
+}
+
+void AddonData::onEnded(Napi::Env env, Napi::Function, AddonData* data, Ended* ended) {
+  const std::unique_ptr<Ended> owned(ended);
+  if (static_cast<napi_env>(env) != nullptr) data->settle(env, *ended);
+}
+
+void AddonData::settle(Napi::Env env, const Ended& ended) {
+  const Napi::HandleScope scope(env);
+  const auto found = calls_.find(ended.call);
+  if (found == calls_.end()) return;
+  Call call = std::move(found->second);
+  calls_.erase(found);
+  if (calls_.empty()) channel_.Unref(env);
+  std::exception_ptr error = ended.error;
+  napi_value value = nullptr;
+  if (!error && call.cancellation->cancelled())
+    error = std::make_exception_ptr(Error(ErrorCode::ABORTED, "the call was aborted"));
+  if (!error) {
+    try {
+      value = call.deliver(env);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (...) {
+      error = std::current_exception();
+    }
+  }
+  if (error)
+    call.callback.Call({toJavaScript(env, error).Value()});
+  else
+    call.callback.Call({env.Null(), value});
+}
+
+}  // namespace sfm::addon

@@ -1,0 +1,269 @@
+#include "addon/NativeModel.h"
+
+#include <cstring>
+#include <utility>
+
+#include "addon/AddonData.h"
+#include "addon/Arguments.h"
+
+namespace sfm::addon {
+
+namespace {
+
+// Faces in one native call; the facade cuts larger batches.
+constexpr size_t kLargestBatch = 1u << 20;
+
+// Runs a method's body, turning the core's exceptions into JavaScript's.
+template <class Body>
+auto guarded(Napi::Env env, Body body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw toJavaScript(env, std::current_exception());
+  }
+}
+
+BasisView basis(const Napi::Value& value, const char* name, size_t row) {
+  BasisView view;
+  size_t size;
+  if (isArray<float>(value)) {
+    const ArrayView<float> numbers = array<float>(value, name);
+    view.floats = numbers.data;
+    size = numbers.size;
+  } else if (isArray<uint16_t>(value)) {
+    const ArrayView<uint16_t> numbers = array<uint16_t>(value, name);
+    view.halves = numbers.data;
+    size = numbers.size;
+  } else {
+    invalid(std::string(name) + ": expected a Float32Array or a Uint16Array");
+  }
+  if (size % row != 0 || size / row > 4096) invalid(std::string(name) + ": expected rows of " + std::to_string(row) + " numbers");
+  view.columns = static_cast<int>(size / row);
+  return view;
+}
+
+// Memory that JavaScript takes over: no copy, unless the runtime forbids external memory.
+template <class T>
+Napi::Value toTypedArray(Napi::Env env, AlignedBuffer<T> numbers) {
+  const size_t size = numbers.size();
+  Napi::ArrayBuffer buffer;
+  auto* owner = new AlignedBuffer<T>(std::move(numbers));
+  napi_value value;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, owner->data(), size * sizeof(T), [](napi_env, void*, void* hint) { delete static_cast<AlignedBuffer<T>*>(hint); }, owner,
+      &value);
+  if (status == napi_ok) {
+    buffer = Napi::ArrayBuffer(env, value);
+  } else {
+    const std::unique_ptr<AlignedBuffer<T>> copied(owner);
+    buffer = Napi::ArrayBuffer::New(env, size * sizeof(T));
+    std::memcpy(buffer.Data(), copied->data(), size * sizeof(T));
+  }
+  return Napi::TypedArrayOf<T>::New(env, size, buffer, 0, ElementType<T>::type);
+}
+
+FitOptions fitOptions(const Napi::Object& from) {
+  FitOptions options;
+  options.maxIterations = integer(from.Get("maxIterations"), "maxIterations", 1, 1000);
+  options.loss = from.Get("robust").ToBoolean() ? RobustLoss::kStudentT : RobustLoss::kSquared;
+  options.degreesOfFreedom = number(from.Get("degreesOfFreedom"), "degreesOfFreedom");
+  options.boundExpression = from.Get("boundExpression").ToBoolean();
+  options.identityPrior = number(from.Get("identityPrior"), "identityPrior");
+  options.expressionPrior = number(from.Get("expressionPrior"), "expressionPrior");
+  options.noise = number(from.Get("noise"), "noise");
+  options.focalStddev = number(from.Get("focalStddev"), "focalStddev");
+  options.costTolerance = number(from.Get("costTolerance"), "costTolerance");
+  options.weakPerspective = from.Get("weakPerspective").ToBoolean();
+  std::string why;
+  if (!options.isValid(&why)) invalid(why);
+  return options;
+}
+
+}  // namespace
+
+Napi::Function NativeModel::define(Napi::Env env) {
+  return DefineClass(env, "NativeModel",
+                     {
+                         InstanceMethod("addScheme", &NativeModel::addScheme),
+                         InstanceMethod("fit", &NativeModel::fit),
+                         InstanceMethod("decode", &NativeModel::decode),
+                         InstanceMethod("decodeSync", &NativeModel::decodeSync),
+                         InstanceMethod("dispose", &NativeModel::dispose),
+                     });
+}
+
+NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeModel>(info) {
+  guarded(info.Env(), [&] {
+    const Napi::Object from = object(info[0], "tensors");
+    FaceModelSource source;
+    const ArrayView<float> mean = array<float>(from.Get("mean"), "mean");
+    if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24)) invalid("mean: expected 3 numbers for each of up to 16,777,216 vertices");
+    source.vertexCount = static_cast<int>(mean.size / 3);
+    source.mean = mean.data;
+    source.identity = basis(from.Get("identityBasis"), "identityBasis", mean.size);
+    source.expression = basis(from.Get("expressionBasis"), "expressionBasis", mean.size);
+    const size_t k = static_cast<size_t>(source.identity.columns), e = static_cast<size_t>(source.expression.columns);
+    source.expressionBounds = array<float>(from.Get("expressionBounds"), "expressionBounds", 2 * e).data;
+    source.expressionStddev = array<float>(from.Get("expressionStddev"), "expressionStddev", e).data;
+    if (!isAbsent(from.Get("identityPriorMean"))) {
+      source.priorMean = array<float>(from.Get("identityPriorMean"), "identityPriorMean", k).data;
+      source.priorFactor = array<float>(from.Get("identityPriorFactor"), "identityPriorFactor", k * k).data;
+    }
+    const ArrayView<int32_t> triangles = array<int32_t>(from.Get("triangles"), "triangles");
+    if (triangles.size % 3 != 0 || triangles.size / 3 > (1u << 25)) invalid("triangles: expected 3 indices for each of up to 33,554,432 triangles");
+    source.triangles = triangles.data;
+    source.triangleCount = static_cast<int>(triangles.size / 3);
+    model_ = std::make_shared<const FaceModel>(source);
+  });
+}
+
+const std::shared_ptr<const FaceModel>& NativeModel::model() const {
+  if (!model_) throw Error(ErrorCode::DISPOSED, "the model has been disposed");
+  return model_;
+}
+
+std::shared_ptr<const LandmarkScheme> NativeModel::scheme(const Napi::Value& value) const {
+  const int i = integer(value, "scheme", -1, static_cast<int>(schemes_.size()) - 1);
+  return i < 0 ? nullptr : schemes_[static_cast<size_t>(i)];
+}
+
+Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object from = object(info[0], "scheme");
+    LandmarkSchemeSource source;
+    const ArrayView<int32_t> indices = array<int32_t>(from.Get("indices"), "indices");
+    if (indices.size == 0 || indices.size % 3 != 0 || indices.size / 3 > 65536) invalid("indices: expected 3 for each of up to 65,536 landmarks");
+    const size_t count = indices.size / 3;
+    source.count = static_cast<int>(count);
+    source.indices = indices.data;
+    source.weights = array<float>(from.Get("weights"), "weights", 3 * count).data;
+    source.noiseFactors = array<float>(from.Get("noiseFactors"), "noiseFactors", count).data;
+    if (!isAbsent(from.Get("offsets"))) source.offsets = array<float>(from.Get("offsets"), "offsets", 3 * count).data;
+    schemes_.push_back(std::make_shared<const LandmarkScheme>(*model(), source));
+    return Napi::Number::New(info.Env(), static_cast<double>(schemes_.size() - 1));
+  });
+}
+
+Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto batch = std::make_shared<FitBatch>();
+    batch->model = model();
+    batch->scheme = scheme(info[0]);
+    if (!batch->scheme) invalid("scheme: expected the number of a scheme");
+    const Napi::Object options = object(info[1], "options");
+    batch->options = fitOptions(options);
+    batch->space = options.Get("scan").ToBoolean() ? ObservationSpace::kScan : ObservationSpace::kImage;
+    const size_t landmarks = static_cast<size_t>(batch->scheme->basis.landmarkCount);
+    const ArrayView<double> cameras = array<double>(info[4], "cameras");
+    const size_t count = cameras.size / FitBatch::kCameraSize;
+    if (cameras.size % FitBatch::kCameraSize != 0 || count > kLargestBatch) invalid("cameras: expected 5 numbers for each of up to 1,048,576 faces");
+    const ArrayView<double> points = array<double>(info[2], "points", count * landmarks * static_cast<size_t>(batch->dimensions()));
+    batch->count = static_cast<int>(count);
+    batch->cameras.assign(cameras.data, cameras.data + cameras.size);
+    batch->points.assign(points.data, points.data + points.size);
+    if (!isAbsent(info[3])) {
+      const ArrayView<float> confidence = array<float>(info[3], "confidence", count * landmarks);
+      batch->confidence.assign(confidence.data, confidence.data + confidence.size);
+    }
+    const Napi::Function callback = function(info[5], "callback");
+    batch->allocate();
+    AddonData& data = AddonData::of(info.Env());
+    const uint32_t id = data.run(
+        callback,
+        [batch](Napi::Env env) -> napi_value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("records", toTypedArray(env, std::move(batch->records)));
+          result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
+          return result;
+        },
+        [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
+          data.cpu().fit(batch, std::move(cancellation), std::move(done));
+        });
+    return Napi::Number::New(info.Env(), id);
+  });
+}
+
+std::shared_ptr<DecodeBatch> NativeModel::decodeBatch(const Napi::CallbackInfo& info) const {
+  auto batch = std::make_shared<DecodeBatch>();
+  batch->model = model();
+  batch->scheme = scheme(info[0]);
+  const FaceModel& model = *batch->model;
+  const size_t k = static_cast<size_t>(model.identityCount()), e = static_cast<size_t>(model.expressionCount());
+  const ArrayView<float> identity = array<float>(info[1], "identity");
+  const size_t count = identity.size / k;
+  if (identity.size % k != 0 || count > kLargestBatch) invalid("identity: expected " + std::to_string(k) + " numbers for each of up to 1,048,576 faces");
+  batch->count = static_cast<int>(count);
+  const float* expression = isAbsent(info[2]) ? nullptr : array<float>(info[2], "expression", count * e).data;
+  if (!isAbsent(info[3])) {
+    const ArrayView<float> poses = array<float>(info[3], "poses", count * 12);
+    batch->poses.assign(poses.data, poses.data + poses.size);
+  }
+  const size_t columns = static_cast<size_t>(batch->basis().columnCount);
+  batch->coefficients.resize(count * columns);
+  for (size_t i = 0; i < count; ++i)
+    model.decodeCoefficients(identity.data + i * k, expression ? expression + i * e : nullptr, &batch->coefficients[i * columns]);
+  return batch;
+}
+
+Napi::Value NativeModel::decode(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    std::shared_ptr<DecodeBatch> batch = decodeBatch(info);
+    const size_t size = static_cast<size_t>(batch->count) * static_cast<size_t>(batch->basis().pointCount) * 3;
+    if (info[4].ToBoolean()) {
+      if (batch->scheme) invalid("normals: expected a decode of the whole mesh");
+      batch->normals = AlignedBuffer<float>(size);
+    }
+    Napi::Reference<Napi::Value> out;
+    if (isAbsent(info[5])) {
+      batch->owned = AlignedBuffer<float>(size);
+      batch->vertices = batch->owned.data();
+    } else {
+      TypedArrayInfo target;
+      if (!typedArrayInfo(info.Env(), info[5], &target) || target.type != napi_float32_array || target.length != size)
+        invalid("out: expected a Float32Array of " + std::to_string(size));
+      // An ordinary buffer can be detached or shrunk by JavaScript while threads write to it; a shared one cannot.
+      if (!target.shared) invalid("out: expected memory in a SharedArrayBuffer");
+      batch->vertices = static_cast<float*>(target.data);
+      out = Napi::Reference<Napi::Value>::New(info[5], 1);
+    }
+    const Napi::Function callback = function(info[6], "callback");
+    auto kept = std::make_shared<Napi::Reference<Napi::Value>>(std::move(out));
+    AddonData& data = AddonData::of(info.Env());
+    const uint32_t id = data.run(
+        callback,
+        [batch, kept](Napi::Env env) -> napi_value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("vertices", kept->IsEmpty() ? toTypedArray(env, std::move(batch->owned)) : kept->Value());
+          if (batch->normals.size() > 0) result.Set("normals", toTypedArray(env, std::move(batch->normals)));
+          return result;
+        },
+        [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
+          data.cpu().decode(batch, std::move(cancellation), std::move(done));
+        });
+    return Napi::Number::New(info.Env(), id);
+  });
+}
+
+Napi::Value NativeModel::decodeSync(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::shared_ptr<DecodeBatch> batch = decodeBatch(info);
+    const size_t size = static_cast<size_t>(batch->count) * static_cast<size_t>(batch->basis().pointCount) * 3;
+    TypedArrayInfo target;
+    if (!typedArrayInfo(info.Env(), info[4], &target) || target.type != napi_float32_array || target.length != size)
+      invalid("out: expected a Float32Array of " + std::to_string(size));
+    batch->vertices = static_cast<float*>(target.data);
+    AddonData::of(info.Env()).cpu().decodeNow(*batch);
+    return info[4];
+  });
+}
+
+Napi::Value NativeModel::dispose(const Napi::CallbackInfo& info) {
+  // Calls under way hold what they need.
+  model_.reset();
+  schemes_.clear();
+  return info.Env().Undefined();
+}
+
+}  // namespace sfm::addon

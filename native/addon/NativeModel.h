@@ -1,0 +1,37 @@
+// The model's JavaScript object: owns the packed model and its schemes, and starts calls on them.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "core/Batch.h"
+
+namespace sfm::addon {
+
+class NativeModel : public Napi::ObjectWrap<NativeModel> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit NativeModel(const Napi::CallbackInfo& info);
+
+ private:
+  // addScheme({ indices, weights, noiseFactors, offsets? }) -> scheme number
+  Napi::Value addScheme(const Napi::CallbackInfo& info);
+  // fit(scheme, options, points, confidence | null, cameras, callback) -> call number
+  Napi::Value fit(const Napi::CallbackInfo& info);
+  // decode(scheme | -1, identity, expression | null, poses | null, normals, sharedOut | null, callback) -> call number
+  Napi::Value decode(const Napi::CallbackInfo& info);
+  // decodeSync(scheme | -1, identity, expression | null, poses | null, out)
+  Napi::Value decodeSync(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  const std::shared_ptr<const FaceModel>& model() const;
+  std::shared_ptr<const LandmarkScheme> scheme(const Napi::Value& value) const;
+  std::shared_ptr<DecodeBatch> decodeBatch(const Napi::CallbackInfo& info) const;
+
+  std::shared_ptr<const FaceModel> model_;
+  std::vector<std::shared_ptr<const LandmarkScheme>> schemes_;
+};
+
+}  // namespace sfm::addon

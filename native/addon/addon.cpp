@@ -1,0 +1,75 @@
+// The module: NativeModel, and what this machine and build can do.
+#include <napi.h>
+
+#include "addon/AddonData.h"
+#include "addon/Arguments.h"
+#include "addon/NativeModel.h"
+
+namespace sfm::addon {
+
+namespace {
+
+Napi::Value errorCodes(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+#define SFM_APPEND(name) names.Set(names.Length(), Napi::String::New(info.Env(), #name));
+  SFM_ERROR_CODES(SFM_APPEND)
+#undef SFM_APPEND
+  return names;
+}
+
+// The CPU as a device: instruction sets available here (the one in use first), threads, calls under way.
+Napi::Value cpu(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  AddonData& data = AddonData::of(env);
+  Napi::Object result = Napi::Object::New(env);
+  Napi::Array kernels = Napi::Array::New(env);
+  for (const CpuKernels* k : cpuKernels()) kernels.Set(kernels.Length(), Napi::String::New(env, k->name));
+  result.Set("kernels", kernels);
+  result.Set("inUse", Napi::String::New(env, data.cpu().kernels().name));
+  result.Set("threads", Napi::Number::New(env, data.cpu().threadCount()));
+  result.Set("pendingCalls", Napi::Number::New(env, static_cast<double>(data.pendingCalls())));
+  return result;
+}
+
+// configureCpu(threads, kernels)
+Napi::Value configureCpu(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  try {
+    const int threads = integer(info[0], "threads", 1, 1024);
+    if (!info[1].IsString()) invalid("kernels: expected a string");
+    const CpuKernels* kernels = findCpuKernels(info[1].As<Napi::String>().Utf8Value().c_str());
+    if (!kernels) throw Error(ErrorCode::DEVICE_UNAVAILABLE, "kernels: this processor does not have that instruction set");
+    AddonData::of(env).configure(*kernels, threads);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw toJavaScript(env, std::current_exception());
+  }
+  return env.Undefined();
+}
+
+Napi::Value cancel(const Napi::CallbackInfo& info) {
+  if (info[0].IsNumber()) AddonData::of(info.Env()).cancel(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData(env);
+  env.SetInstanceData(data);
+  Napi::Function modelClass = NativeModel::define(env);
+  data->modelClass = Napi::Persistent(modelClass);
+  exports.Set("NativeModel", modelClass);
+  exports.Set("errorCodes", Napi::Function::New(env, errorCodes, "errorCodes"));
+  exports.Set("cpu", Napi::Function::New(env, cpu, "cpu"));
+  exports.Set("configureCpu", Napi::Function::New(env, configureCpu, "configureCpu"));
+  exports.Set("cancel", Napi::Function::New(env, cancel, "cancel"));
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace sfm::addon
+
+Napi::Object initialise(Napi::Env env, Napi::Object exports) { return sfm::addon::init(env, exports); }
+
+NODE_API_MODULE(sphere_face_model, initialise)

@@ -1,0 +1,74 @@
+// The units of work that a backend takes: they own their inputs and outputs, so that nothing a caller does meanwhile can matter.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/AlignedBuffer.h"
+#include "core/Fit.h"
+#include "core/FaceModel.h"
+#include "core/LandmarkBasis.h"
+
+namespace sfm {
+
+// The numbers of one fit besides its arrays, in the order in which they cross to JavaScript (lib/fit/record.ts reads them).
+enum FitRecord {
+  kRecordStatus,
+  kRecordFailure,
+  kRecordUsable,
+  kRecordIterations,
+  kRecordInitialCost,
+  kRecordFinalCost,
+  kRecordRmse,
+  kRecordUncertainty,
+  kRecordRotation,                             // 9
+  kRecordTranslation = kRecordRotation + 9,    // 3
+  kRecordFocal = kRecordTranslation + 3,
+  kRecordScale,
+  kRecordPrincipal,                            // 2
+  kRecordSize = kRecordPrincipal + 2,
+};
+
+// A landmark scheme of a model, for fitting and for decoding its points alone.
+struct LandmarkScheme {
+  LandmarkScheme(const FaceModel& model, const LandmarkSchemeSource& source);
+  LandmarkBasis basis;
+  DecodeBasis points;
+};
+
+struct FitBatch {
+  std::shared_ptr<const FaceModel> model;
+  std::shared_ptr<const LandmarkScheme> scheme;
+  FitOptions options;
+  ObservationSpace space = ObservationSpace::kImage;
+  int count = 0;
+  std::vector<double> points;      // [B,L,2|3]
+  std::vector<float> confidence;   // [B,L] or empty
+  std::vector<double> cameras;     // [B,5] focal, principal x and y, image size, noise; NaN: unknown
+  AlignedBuffer<double> records;   // out [B,kRecordSize]
+  AlignedBuffer<float> arrays;     // out [B, K + D + E + L + L]: identity, embedding, expression, residuals, robust weights
+
+  static constexpr int kCameraSize = 5;
+  int dimensions() const { return space == ObservationSpace::kImage ? 2 : 3; }
+  size_t arraysPerFit() const;
+  void allocate();
+  // What problem i is, and where its solution goes; `store` writes the solution's numbers to the record.
+  FitProblem problem(int i) const;
+  FitSolution solution(int i);
+  void store(int i, const FitSolution& solution);
+};
+
+struct DecodeBatch {
+  std::shared_ptr<const FaceModel> model;
+  std::shared_ptr<const LandmarkScheme> scheme;  // null: the whole mesh
+  int count = 0;
+  std::vector<float> coefficients;  // [B,columnCount]
+  std::vector<float> poses;         // [B,12] or empty
+  float* vertices = nullptr;        // out [B,points,3]: `owned`, or memory that outlives the batch
+  AlignedBuffer<float> owned;
+  AlignedBuffer<float> normals;     // out [B,points,3] or empty
+
+  const DecodeBasis& basis() const { return scheme ? scheme->points : model->decodeBasis(); }
+};
+
+}  // namespace sfm

@@ -1,0 +1,301 @@
+#include "core/FaceModel.h"
+
+#include <cmath>
+#include <string>
+
+#include "core/Error.h"
+#include "core/Half.h"
+#include "core/Sphere.h"
+
+namespace sfm {
+
+namespace {
+
+[[noreturn]] void invalid(const std::string& message) { throw Error(ErrorCode::INVALID_MODEL, message); }
+
+void requireFinite(const float* values, size_t count, const char* name) {
+  // A sum of v * 0 is 0 for finite numbers and NaN otherwise: one pass without a branch for each number.
+  float sum = 0;
+  for (size_t i = 0; i < count; ++i) sum += values[i] * 0.0f;
+  if (sum != 0.0f || std::isnan(sum)) invalid(std::string(name) + ": a value is not finite");
+}
+
+void requireFinite(const BasisView& basis, size_t count, const char* name) {
+  if (basis.floats) return requireFinite(basis.floats, count, name);
+  bool bad = false;
+  for (size_t i = 0; i < count; ++i) bad |= (basis.halves[i] & 0x7c00u) == 0x7c00u;
+  if (bad) invalid(std::string(name) + ": a value is not finite");
+}
+
+bool isZero(const BasisView& basis, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i)
+    if (basis.floats ? basis.floats[i] != 0 : (basis.halves[i] & 0x7fffu) != 0) return false;
+  return true;
+}
+
+// In-place inverse of a symmetric positive definite matrix by Cholesky; false when it is not positive definite.
+bool invertSymmetric(std::vector<double>& a, int n) {
+  std::vector<double> l(a);
+  for (int j = 0; j < n; ++j) {
+    for (int i = j; i < n; ++i) {
+      double sum = l[static_cast<size_t>(i) * n + j];
+      for (int k = 0; k < j; ++k) sum -= l[static_cast<size_t>(i) * n + k] * l[static_cast<size_t>(j) * n + k];
+      if (i == j) {
+        if (!(sum > 0)) return false;
+        l[static_cast<size_t>(j) * n + j] = std::sqrt(sum);
+      } else {
+        l[static_cast<size_t>(i) * n + j] = sum / l[static_cast<size_t>(j) * n + j];
+      }
+    }
+  }
+  std::vector<double> x(n);
+  for (int c = 0; c < n; ++c) {
+    for (int i = 0; i < n; ++i) {
+      double sum = i == c ? 1 : 0;
+      for (int k = 0; k < i; ++k) sum -= l[static_cast<size_t>(i) * n + k] * x[k];
+      x[i] = sum / l[static_cast<size_t>(i) * n + i];
+    }
+    for (int i = n - 1; i >= 0; --i) {
+      double sum = x[i];
+      for (int k = i + 1; k < n; ++k) sum -= l[static_cast<size_t>(k) * n + i] * x[k];
+      x[i] = sum / l[static_cast<size_t>(i) * n + i];
+    }
+    for (int i = 0; i < n; ++i) a[static_cast<size_t>(i) * n + c] = x[i];
+  }
+  return true;
+}
+
+}  // namespace
+
+float BasisView::at(size_t i) const { return floats ? floats[i] : halfToFloat(halves[i]); }
+
+FaceModel::FaceModel(const FaceModelSource& source)
+    : vertexCount_(source.vertexCount),
+      identityCount_(source.identity.columns),
+      expressionCount_(source.expression.columns),
+      spherical_(source.priorMean != nullptr) {
+  const int n = vertexCount_, k = identityCount_, e = expressionCount_;
+  if (n < 1 || n > (1 << 24)) invalid("mean: expected 1 to 16,777,216 vertices");
+  if (k < (spherical_ ? 2 : 1) || k > 4096) invalid("identity_basis: expected 2 to 4,096 latents");
+  if (e < 0 || e > 4096) invalid("expression_basis: expected at most 4,096 expressions");
+  const size_t row = static_cast<size_t>(n) * 3;
+  requireFinite(source.mean, row, "mean");
+  requireFinite(source.identity, row * k, "identity_basis");
+  if (e > 0) requireFinite(source.expression, row * e, "expression_basis");
+
+  expressionBounds_.assign(source.expressionBounds, source.expressionBounds + 2 * static_cast<size_t>(e));
+  expressionStddev_.assign(source.expressionStddev, source.expressionStddev + e);
+  for (int i = 0; i < e; ++i) {
+    if (!(expressionBounds_[2 * i] <= expressionBounds_[2 * i + 1])) invalid("expression_bounds: expected lower <= upper");
+    if (!(expressionStddev_[i] > 0) || !std::isfinite(expressionStddev_[i]))
+      invalid("expression_stddev: expected positive numbers");
+  }
+
+  triangles_.assign(source.triangles, source.triangles + 3 * static_cast<size_t>(source.triangleCount));
+  adjacencyStart_.assign(static_cast<size_t>(n) + 1, 0);
+  for (int32_t index : triangles_) {
+    if (index < 0 || index >= n) invalid("triangles: an index is out of range");
+    ++adjacencyStart_[static_cast<size_t>(index) + 1];
+  }
+  for (int i = 0; i < n; ++i) adjacencyStart_[i + 1] += adjacencyStart_[i];
+  adjacency_.resize(triangles_.size());
+  {
+    std::vector<int32_t> next(adjacencyStart_.begin(), adjacencyStart_.end() - 1);
+    for (size_t i = 0; i < triangles_.size(); ++i) adjacency_[next[triangles_[i]]++] = static_cast<int32_t>(i / 3);
+  }
+
+  for (int i = 0; i < k; ++i)
+    if (!isZero(source.identity, row * i, row * (i + 1))) identityColumns_.push_back(i);
+
+  // Pack. The columns are copied as they are: a 16-bit basis stays exact.
+  decodeBasis_.pointCount = n;
+  decodeBasis_.panelCount = (n + DecodeBasis::kPanel - 1) / DecodeBasis::kPanel;
+  decodeBasis_.columnCount = static_cast<int>(identityColumns_.size()) + e;
+  const size_t panelSize = static_cast<size_t>(decodeBasis_.columnCount) * DecodeBasis::kRow;
+  const bool half = !source.identity.floats && (e == 0 || !source.expression.floats);
+  decodeBasis_.mean = AlignedBuffer<float>(static_cast<size_t>(decodeBasis_.panelCount) * DecodeBasis::kRow);
+  if (half)
+    decodeBasis_.halves = AlignedBuffer<uint16_t>(panelSize * decodeBasis_.panelCount);
+  else
+    decodeBasis_.floats = AlignedBuffer<float>(panelSize * decodeBasis_.panelCount);
+  for (int panel = 0; panel < decodeBasis_.panelCount; ++panel) {
+    const int first = panel * DecodeBasis::kPanel;
+    const int count = n - first < DecodeBasis::kPanel ? n - first : DecodeBasis::kPanel;
+    float* mean = decodeBasis_.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow;
+    for (int i = 0; i < count; ++i)
+      for (int a = 0; a < 3; ++a) mean[a * DecodeBasis::kPanel + i] = source.mean[3 * static_cast<size_t>(first + i) + a];
+    for (int c = 0; c < decodeBasis_.columnCount; ++c) {
+      const bool isIdentity = c < static_cast<int>(identityColumns_.size());
+      const BasisView& from = isIdentity ? source.identity : source.expression;
+      const size_t column = isIdentity ? identityColumns_[c] : c - identityColumns_.size();
+      const size_t begin = column * row + 3 * static_cast<size_t>(first);
+      const size_t to = panelSize * panel + static_cast<size_t>(c) * DecodeBasis::kRow;
+      for (int i = 0; i < count; ++i) {
+        for (int a = 0; a < 3; ++a) {
+          const size_t at = to + a * DecodeBasis::kPanel + i;
+          if (half)
+            decodeBasis_.halves[at] = from.halves[begin + 3 * i + a];
+          else
+            decodeBasis_.floats[at] = from.at(begin + 3 * i + a);
+        }
+      }
+    }
+  }
+
+  if (!spherical_) return;
+
+  // The prior's mean goes to the pole by a reflection: v - 2 w (w . v), w along mean - pole.
+  std::vector<double> mu(source.priorMean, source.priorMean + k);
+  const double norm = std::sqrt(squaredNorm(mu.data(), k));
+  if (!(std::fabs(norm - 1) < 1e-3)) invalid("identity_prior_mean: expected a unit vector");
+  for (double& value : mu) value /= norm;
+  mu[k - 1] -= 1;
+  const double distance = std::sqrt(squaredNorm(mu.data(), k));
+  if (distance > 1e-7) {
+    for (double& value : mu) value /= distance;
+    reflector_ = mu;
+  }
+
+  const int d = k - 1;
+  requireFinite(source.priorFactor, static_cast<size_t>(k) * k, "identity_prior_factor");
+  std::vector<double> factor(static_cast<size_t>(k) * k);
+  for (int j = 0; j < k; ++j) {
+    std::vector<double> column(k);
+    for (int i = 0; i < k; ++i) column[i] = source.priorFactor[static_cast<size_t>(i) * k + j];
+    reflect(column.data());
+    for (int i = 0; i < k; ++i) factor[static_cast<size_t>(i) * k + j] = column[i];
+  }
+  std::vector<double> covariance(static_cast<size_t>(d) * d);
+  double trace = 0;
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j <= i; ++j) {
+      const double value = dot(&factor[static_cast<size_t>(i) * k], &factor[static_cast<size_t>(j) * k], k);
+      covariance[static_cast<size_t>(i) * d + j] = covariance[static_cast<size_t>(j) * d + i] = value;
+    }
+    trace += covariance[static_cast<size_t>(i) * d + i];
+  }
+  if (!(trace > 0)) invalid("identity_prior_factor: expected a covariance that is not zero");
+  radius_ = std::sqrt(d / trace);
+  double deviation = 0;
+  for (int i = 0; i < d; ++i) {
+    for (int j = 0; j < d; ++j) {
+      double& value = covariance[static_cast<size_t>(i) * d + j];
+      value *= radius_ * radius_;
+      const double from = std::fabs(value - (i == j ? 1 : 0));
+      deviation = from > deviation ? from : deviation;
+    }
+  }
+  if (deviation > 1e-4) {
+    if (!invertSymmetric(covariance, d)) invalid("identity_prior_factor: expected full rank in the tangent space");
+    priorPrecision_ = std::move(covariance);
+  }
+
+  // The slack column a_t = basis * pole.
+  std::vector<double> pole(k, 0.0);
+  pole[k - 1] = 1;
+  reflect(pole.data());
+  for (size_t i = 0; i < row && !hasSlack_; ++i) {
+    double value = 0;
+    for (int c : identityColumns_) value += pole[c] * source.identity.at(row * c + i);
+    hasSlack_ = std::fabs(value) > 1e-3;  // mm: below that it is the rounding of a 16-bit basis
+  }
+}
+
+void FaceModel::reflect(double* latent) const {
+  if (reflector_.empty()) return;
+  const double along = 2 * dot(reflector_.data(), latent, identityCount_);
+  for (int i = 0; i < identityCount_; ++i) latent[i] -= along * reflector_[i];
+}
+
+float FaceModel::packed(size_t vertex, int axis, int column) const {
+  const size_t panel = vertex / DecodeBasis::kPanel, lane = vertex % DecodeBasis::kPanel;
+  const size_t at =
+      (panel * decodeBasis_.columnCount + column) * DecodeBasis::kRow + static_cast<size_t>(axis) * DecodeBasis::kPanel + lane;
+  return decodeBasis_.isHalf() ? halfToFloat(decodeBasis_.halves[at]) : decodeBasis_.floats[at];
+}
+
+void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) const {
+  const int d = tangentCount(), columns = d + 1 + expressionCount_;
+  const int identityColumns = static_cast<int>(identityColumns_.size());
+  std::vector<double> identity(identityCount_);
+  for (int a = 0; a < 3; ++a) {
+    mean[a] = 0;
+    double* row = rows + static_cast<size_t>(a) * columns;
+    for (int c = 0; c < columns; ++c) row[c] = 0;
+    std::fill(identity.begin(), identity.end(), 0.0);
+    for (int corner = 0; corner < 3; ++corner) {
+      const double w = point.weights[corner];
+      if (w == 0) continue;
+      const size_t vertex = point.vertices[corner];
+      mean[a] += w * decodeBasis_.mean[(vertex / DecodeBasis::kPanel) * DecodeBasis::kRow +
+                                       static_cast<size_t>(a) * DecodeBasis::kPanel + vertex % DecodeBasis::kPanel];
+      for (int c = 0; c < identityColumns; ++c) identity[identityColumns_[c]] += w * packed(vertex, a, c);
+      for (int c = 0; c < expressionCount_; ++c) row[d + 1 + c] += w * packed(vertex, a, identityColumns + c);
+    }
+    // The file's latent has unit norm; the chart's sphere has radius r, so its basis is r times smaller.
+    reflect(identity.data());
+    const double scale = spherical_ ? 1 / radius_ : 1;
+    for (int c = 0; c < d; ++c) row[c] = scale * identity[c];
+    row[d] = spherical_ && hasSlack_ ? scale * identity[d] : 0;
+  }
+}
+
+void FaceModel::latentFromTangent(const double* tangent, double* latent, double* direction) const {
+  const int d = tangentCount();
+  const double norm = std::sqrt(squaredNorm(tangent, d));
+  for (int i = 0; i < d; ++i) direction[i] = norm > 0 ? tangent[i] / norm : 0;
+  if (!spherical_) {
+    for (int i = 0; i < d; ++i) latent[i] = tangent[i];
+    return;
+  }
+  const ChartScalars s = chartScalars(norm / radius_);
+  for (int i = 0; i < d; ++i) latent[i] = s.sinc * tangent[i] / radius_;
+  latent[d] = s.cosine;
+  reflect(latent);
+}
+
+void FaceModel::tangentFromLatent(const double* latent, double* tangent) const {
+  const int d = tangentCount();
+  if (!spherical_) {
+    for (int i = 0; i < d; ++i) tangent[i] = latent[i];
+    return;
+  }
+  std::vector<double> z(latent, latent + identityCount_);
+  reflect(z.data());
+  const double sine = std::sqrt(squaredNorm(z.data(), d));
+  const double scale = sine > 0 ? radius_ * std::atan2(sine, z[d]) / sine : 0;
+  for (int i = 0; i < d; ++i) tangent[i] = scale * z[i];
+}
+
+void FaceModel::decodeCoefficients(const float* identity, const float* expression, float* coefficients) const {
+  size_t c = 0;
+  for (int32_t column : identityColumns_) coefficients[c++] = identity[column];
+  for (int i = 0; i < expressionCount_; ++i) coefficients[c++] = expression ? expression[i] : 0.0f;
+}
+
+DecodeBasis FaceModel::gatherDecodeBasis(const std::vector<SurfacePoint>& points) const {
+  DecodeBasis basis;
+  basis.pointCount = static_cast<int>(points.size());
+  basis.panelCount = (basis.pointCount + DecodeBasis::kPanel - 1) / DecodeBasis::kPanel;
+  basis.columnCount = decodeBasis_.columnCount;
+  basis.mean = AlignedBuffer<float>(static_cast<size_t>(basis.panelCount) * DecodeBasis::kRow);
+  basis.floats = AlignedBuffer<float>(static_cast<size_t>(basis.panelCount) * basis.columnCount * DecodeBasis::kRow);
+  for (size_t i = 0; i < points.size(); ++i) {
+    const size_t panel = i / DecodeBasis::kPanel, lane = i % DecodeBasis::kPanel;
+    for (int corner = 0; corner < 3; ++corner) {
+      const float w = points[i].weights[corner];
+      if (w == 0) continue;
+      const size_t vertex = points[i].vertices[corner];
+      for (int a = 0; a < 3; ++a) {
+        const size_t slot = static_cast<size_t>(a) * DecodeBasis::kPanel;
+        basis.mean[panel * DecodeBasis::kRow + slot + lane] +=
+            w * decodeBasis_.mean[(vertex / DecodeBasis::kPanel) * DecodeBasis::kRow + slot + vertex % DecodeBasis::kPanel];
+        for (int c = 0; c < basis.columnCount; ++c)
+          basis.floats[(panel * basis.columnCount + c) * DecodeBasis::kRow + slot + lane] += w * packed(vertex, a, c);
+      }
+    }
+  }
+  return basis;
+}
+
+}  // namespace sfm

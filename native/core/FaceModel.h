@@ -1,0 +1,118 @@
+// The model as the kernels want it: checked, packed, immutable; shared by every call in flight.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/AlignedBuffer.h"
+
+namespace sfm {
+
+// A basis as it comes from a model file: rows of N*3 floats, or the bit patterns of 16-bit floats.
+struct BasisView {
+  const float* floats = nullptr;
+  const uint16_t* halves = nullptr;
+  int columns = 0;  // latents
+  float at(size_t i) const;
+};
+
+// Views of a caller's arrays; only read while a FaceModel is made.
+struct FaceModelSource {
+  int vertexCount = 0;
+  const float* mean = nullptr;  // [N,3] mm
+  BasisView identity;           // [K,N,3]
+  BasisView expression;         // [E,N,3]
+  const float* expressionBounds = nullptr;  // [E,2]
+  const float* expressionStddev = nullptr;  // [E]
+  const float* priorMean = nullptr;         // [K] unit; null for a Gaussian model
+  const float* priorFactor = nullptr;       // [K,K]; null for a Gaussian model
+  const int32_t* triangles = nullptr;       // [F,3]
+  int triangleCount = 0;
+};
+
+// A barycentric combination of three vertices.
+struct SurfacePoint {
+  int32_t vertices[3];
+  float weights[3];
+};
+
+// The basis of some points of the surface, packed for decoding: panels of 16 points, in each panel one row of 3 x 16 numbers
+// (16 x, 16 y, 16 z) per column, so that a kernel reads forward only and transforms and interleaves in registers.
+struct DecodeBasis {
+  static constexpr int kPanel = 16;
+  static constexpr int kRow = 3 * kPanel;
+  int pointCount = 0;
+  int panelCount = 0;
+  int columnCount = 0;               // identity columns that are not all zero, then expressions
+  AlignedBuffer<float> mean;         // [panel][48]
+  AlignedBuffer<uint16_t> halves;    // [panel][column][48], or
+  AlignedBuffer<float> floats;       // the same
+  bool isHalf() const { return halves.data() != nullptr; }
+};
+
+class FaceModel {
+ public:
+  // Throws Error(INVALID_MODEL) where a number is not finite, an index is out of range or a shape is impossible.
+  explicit FaceModel(const FaceModelSource& source);
+
+  int vertexCount() const { return vertexCount_; }
+  int identityCount() const { return identityCount_; }      // K as in the file
+  int expressionCount() const { return expressionCount_; }  // E
+  // Dimension of the tangent space: K - 1 on the sphere, K for a Gaussian model.
+  int tangentCount() const { return spherical_ ? identityCount_ - 1 : identityCount_; }
+  bool spherical() const { return spherical_; }
+  // The radius at which the tangent coordinates have unit variance (0 for a Gaussian model: flat).
+  double radius() const { return radius_; }
+  double inverseRadius() const { return spherical_ ? 1 / radius_ : 0; }
+  // Whether the model uses the coordinate along the pole; without it, only the near hemisphere is searched.
+  bool hasSlack() const { return hasSlack_; }
+  // [D,D] inverse covariance of the tangent coordinates; empty when it is the identity.
+  const std::vector<double>& priorPrecision() const { return priorPrecision_; }
+
+  const float* expressionBounds() const { return expressionBounds_.data(); }
+  const float* expressionStddev() const { return expressionStddev_.data(); }
+  const std::vector<int32_t>& triangles() const { return triangles_; }
+  // For each vertex its triangles: triangle indices adjacency()[adjacencyStart()[v] .. adjacencyStart()[v + 1]).
+  const std::vector<int32_t>& adjacency() const { return adjacency_; }
+  const std::vector<int32_t>& adjacencyStart() const { return adjacencyStart_; }
+
+  const DecodeBasis& decodeBasis() const { return decodeBasis_; }
+  // The file's identity column that each packed identity column holds.
+  const std::vector<int32_t>& identityColumns() const { return identityColumns_; }
+
+  // Mean and basis of one surface point in chart coordinates: out[axis][column], columns = tangent (D, unit variance), slack (1), expression (E).
+  void gather(const SurfacePoint& point, double* mean, double* rows) const;
+
+  // Chart coordinates [D] at unit variance to the file's latent [K], and the direction of the chart coordinates [D] (zero at the mean).
+  void latentFromTangent(const double* tangent, double* latent, double* direction) const;
+  // The inverse: any latent of the file (on the sphere: any non-zero vector, taken to the sphere) to chart coordinates.
+  void tangentFromLatent(const double* latent, double* tangent) const;
+
+  // Decoding coefficients [columnCount] of a face.
+  void decodeCoefficients(const float* identity, const float* expression, float* coefficients) const;
+
+  // A basis of chosen surface points, for decoding landmarks alone.
+  DecodeBasis gatherDecodeBasis(const std::vector<SurfacePoint>& points) const;
+
+ private:
+  float packed(size_t vertex, int axis, int column) const;
+  void reflect(double* latent) const;
+
+  int vertexCount_;
+  int identityCount_;
+  int expressionCount_;
+  bool spherical_;
+  bool hasSlack_ = false;
+  double radius_ = 0;
+  std::vector<double> reflector_;  // unit Householder vector that takes the prior's mean to the pole; empty when it stands there
+  std::vector<double> priorPrecision_;
+  std::vector<float> expressionBounds_;
+  std::vector<float> expressionStddev_;
+  std::vector<int32_t> triangles_;
+  std::vector<int32_t> adjacency_;
+  std::vector<int32_t> adjacencyStart_;
+  std::vector<int32_t> identityColumns_;
+  DecodeBasis decodeBasis_;
+};
+
+}  // namespace sfm

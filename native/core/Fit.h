@@ -1,0 +1,77 @@
+// A batch of fits as plain numbers: what every backend takes and gives.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/RobustLoss.h"
+
+namespace sfm {
+
+// What the landmarks are measured in: pixels of an image, or millimetres of a scan.
+enum class ObservationSpace { kImage, kScan };
+
+struct FitOptions {
+  int maxIterations = 30;
+  RobustLoss loss = RobustLoss::kStudentT;
+  double degreesOfFreedom = 4;     // nu of the Student-t loss
+  bool boundExpression = true;     // keep expressions within the model's bounds
+  double identityPrior = 1;        // weight of |v|^2 / 2
+  double expressionPrior = 1;      // weight of |e / stddev|^2 / 2
+  double noise = 1.24;             // standard deviation of a good landmark, mm on the face (2% of a 62 mm inter-ocular distance)
+  double focalStddev = 0.35;       // of log f, when the focal length is estimated
+  double costTolerance = 1e-6;     // stop when the relative decrease falls below it
+  bool weakPerspective = false;
+
+  // In the manner of Ceres: false, and why, where a value makes no sense.
+  bool isValid(std::string* why) const;
+};
+
+// One face. Points are [L,2] pixels or [L,3] mm; a NaN coordinate or zero confidence marks a missing point.
+struct FitProblem {
+  const double* points = nullptr;
+  const float* confidence = nullptr;  // [L], null: all 1
+  double focal = 0;                   // pixels; NaN: estimate (ignored by weak perspective and scans)
+  double principal[2] = {0, 0};       // pixels; NaN: the middle of the points
+  double imageSize = 0;               // max(width, height) in pixels; NaN: guessed from the points
+  double noise = 0;                   // standard deviation of a good landmark in pixels (image) or mm (scan); NaN: FitOptions::noise
+};
+
+enum class FitStatus : uint8_t { kConverged, kMaxIterations, kFailed };
+
+enum class FitFailure : uint8_t {
+  kNone,
+  kTooFewLandmarks,
+  kDegenerateLandmarks,
+  kCoordinatesTooLarge,
+  kBehindCamera,
+  kNumerical,
+};
+
+// Where the results of one face go.
+struct FitSolution {
+  FitStatus status = FitStatus::kFailed;
+  FitFailure failure = FitFailure::kNone;
+  bool usable = false;
+  int iterations = 0;
+  double initialCost = 0;
+  double finalCost = 0;
+  double rmse = 0;               // pixels or mm
+  double uncertainty = 0;        // radians
+  double rotation[9] = {0};
+  double translation[3] = {0};   // mm
+  double focal = 0;              // pixels; 0 when weak or a scan
+  double scale = 0;              // pixels per mm at the model's origin
+  double principal[2] = {0, 0};
+  float* identity = nullptr;     // [K]
+  float* embedding = nullptr;    // [D]
+  float* expression = nullptr;   // [E]
+  float* residuals = nullptr;    // [L] pixels or mm; NaN where missing
+  float* robustWeights = nullptr;  // [L] 1: an inlier, 0: ignored; NaN where missing
+};
+
+constexpr int kMinimumImageLandmarks = 6;
+constexpr int kMinimumScanLandmarks = 4;
+constexpr double kLargestCoordinate = 1e7;
+
+}  // namespace sfm

@@ -1,0 +1,24 @@
+// What the domain's inline mathematics needs to compile for the host, for each instruction set, and for a device.
+#pragma once
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define SFM_X86_64 1
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define SFM_ARM64 1
+#endif
+
+// Internal linkage on purpose: the same header is compiled once per instruction set, and a shared (comdat) copy built with
+// AVX-512 could otherwise be picked by the linker for code that runs on a plain machine.
+#if defined(__CUDACC__)
+#define SFM_HD __host__ __device__ static inline
+#else
+#define SFM_HD static inline
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define SFM_RESTRICT __restrict
+#define SFM_ALWAYS_INLINE __forceinline
+#else
+#define SFM_RESTRICT __restrict__
+#define SFM_ALWAYS_INLINE inline __attribute__((always_inline))
+#endif

@@ -1,0 +1,89 @@
+// min 1/2 d^T S d - b^T d over lower <= d <= upper, S symmetric positive definite: the expressions' part of a step, after everything
+// else has been eliminated. Block principal pivoting (Judice and Pires 1994): guess which bounds hold, solve for the free variables, move
+// every variable that contradicts the guess; where the number of contradictions stops falling, move one at a time (Murty's rule,
+// which is finite).
+#pragma once
+
+#include "core/Platform.h"
+
+namespace sfm {
+namespace {
+
+enum BoundState : signed char { kAtLower = -1, kFree = 0, kAtUpper = 1 };
+
+// s: full symmetric [n][ld]; d: in: ignored, out: the minimiser; `state` is the first guess and the final active set.
+// `work`: n * ld + 2 n numbers, `index`: n integers. False where a free block is not positive definite or no active set is found in
+// time; d is then feasible all the same.
+template <class Kernels>
+bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Kernels::Real* b, const typename Kernels::Real* lower,
+              const typename Kernels::Real* upper, signed char* state, typename Kernels::Real* d, typename Kernels::Real* work,
+              int* index) {
+  using Real = typename Kernels::Real;
+  Real* block = work;
+  Real* rhs = work + static_cast<long>(n + 16) * ld;
+  int fewest = n + 1, patience = 3;
+  bool solved = true;
+  for (int round = 0; round < 3 * n + 20; ++round) {
+    int free = 0;
+    for (int i = 0; i < n; ++i) {
+      if (state[i] == kFree)
+        index[free++] = i;
+      else
+        d[i] = state[i] == kAtLower ? lower[i] : upper[i];
+    }
+    for (int a = 0; a < free; ++a) {
+      const Real* row = s + static_cast<long>(index[a]) * ld;
+      Real sum = b[index[a]];
+      for (int j = 0; j < n; ++j)
+        if (state[j] != kFree) sum -= row[j] * d[j];
+      rhs[a] = sum;
+      for (int c = a; c < free; ++c) block[static_cast<long>(a) * ld + c] = row[index[c]];
+    }
+    for (int a = free; a < (free + 15) / 16 * 16; ++a) rhs[a] = 0;
+    if (!Kernels::factor(block, free, free, ld)) {
+      solved = false;
+      break;
+    }
+    Kernels::forward(block, free, free, ld, rhs);
+    Kernels::backward(block, free, free, ld, rhs);
+    for (int a = 0; a < free; ++a) d[index[a]] = rhs[a];
+
+    // A free variable contradicts by leaving its bounds, a bound one by a gradient that points inside.
+    int contradictions = 0, last = -1;
+    for (int i = 0; i < n; ++i) {
+      bool wrong;
+      if (state[i] == kFree) {
+        wrong = d[i] < lower[i] || d[i] > upper[i];
+      } else {
+        const Real slope = Kernels::dotProduct(s + static_cast<long>(i) * ld, d, n) - b[i];
+        const Real tolerance = static_cast<Real>(1e-6) * (b[i] < 0 ? -b[i] : b[i]);
+        wrong = lower[i] < upper[i] && (state[i] == kAtLower ? slope < -tolerance : slope > tolerance);
+      }
+      index[i] = wrong;
+      if (wrong) {
+        ++contradictions;
+        last = i;
+      }
+    }
+    if (contradictions == 0) return true;
+    bool all = true;
+    if (contradictions < fewest) {
+      fewest = contradictions;
+      patience = 3;
+    } else if (patience > 0) {
+      --patience;
+    } else {
+      all = false;
+    }
+    for (int i = 0; i < n; ++i) {
+      if (!index[i] || (!all && i != last)) continue;
+      state[i] = state[i] != kFree ? kFree : (d[i] < lower[i] ? kAtLower : kAtUpper);
+    }
+    solved = round + 1 < 3 * n + 20;
+  }
+  for (int i = 0; i < n; ++i) d[i] = d[i] < lower[i] ? lower[i] : (d[i] > upper[i] ? upper[i] : d[i]);
+  return solved;
+}
+
+}  // namespace
+}  // namespace sfm

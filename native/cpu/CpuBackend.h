@@ -1,0 +1,39 @@
+// The CPU as a backend: one problem per thread for fits, blocks of faces and points for decoding.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/Backend.h"
+#include "cpu/CpuKernels.h"
+#include "cpu/ThreadPool.h"
+
+namespace sfm {
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(const CpuKernels& kernels, int threads, int queueLimit);
+  ~CpuBackend() override;
+
+  const char* name() const override { return "cpu"; }
+  const CpuKernels& kernels() const { return kernels_; }
+  int threadCount() const { return pool_.threadCount(); }
+
+  void fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) override;
+  void decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) override;
+  void decodeNow(DecodeBatch& batch) override;
+
+ private:
+  struct Workspace;
+  struct Worker;
+
+  void fitOne(FitBatch& batch, int i, int worker);
+  void decodeTask(DecodeBatch& batch, int task);
+
+  const CpuKernels& kernels_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  ThreadPool pool_;  // last: its threads end before what they use
+};
+
+}  // namespace sfm

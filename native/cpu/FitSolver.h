@@ -1,0 +1,655 @@
+// Levenberg-Marquardt for one face (docs/fitting.md). The unknowns are ordered
+//     [ v: identity in normal coordinates | pose and camera | e: expressions ]
+// so that eliminating the first two leaves the expressions' Schur complement, on which the bounds are imposed exactly.
+// `Kernels` supplies the products in one precision and instruction set; everything else is the same code for all of them.
+#pragma once
+
+#include <math.h>
+
+#include "core/Fit.h"
+#include "core/PoseStart.h"
+#include "core/Sphere.h"
+#include "cpu/BoxQuadratic.h"
+#include "cpu/FitWorkspace.h"
+
+namespace sfm {
+namespace {
+
+constexpr double kPi = 3.14159265358979323846;
+constexpr double kGentleNoise = 1;             // mm, see FitSolver::start
+constexpr double kSinglePrecisionBlur = 20;    // landmarks better than kGentleNoise / 20 are fitted in double precision
+
+template <class Kernels>
+class FitSolver {
+ public:
+  using Real = typename Kernels::Real;
+
+  FitSolver(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
+            FitWorkspace<Real>& workspace)
+      : model_(model),
+        basis_(basis),
+        options_(options),
+        image_(space == ObservationSpace::kImage),
+        dimensions_(image_ ? 2 : 3),
+        w_(workspace),
+        d_(basis.tangentCount),
+        e_(basis.expressionCount),
+        inverseRadius_(model.inverseRadius()) {}
+
+  // False where single precision does not do: the prior (order 1 in the normal equations) drowns in the rounding of landmarks
+  // that are known to a few hundredths of a millimetre. Nothing has been solved then.
+  bool solve(const FitProblem& problem, FitSolution& solution) {
+    problem_ = &problem;
+    clear(solution);
+    solution.failure = selectLandmarks();
+    if (solution.failure == FitFailure::kNone) solution.failure = start();
+    if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone && blur_ > kSinglePrecisionBlur) return false;
+    if (solution.failure == FitFailure::kNone) minimise(solution);
+    if (solution.failure != FitFailure::kNone) solution.status = FitStatus::kFailed;
+    report(solution);
+    return true;
+  }
+
+ private:
+  // --- Set-up -------------------------------------------------------------------------------------------------------
+
+  void clear(FitSolution& solution) {
+    solution.status = FitStatus::kFailed;
+    solution.usable = false;
+    solution.iterations = 0;
+    solution.initialCost = solution.finalCost = solution.rmse = solution.uncertainty = NAN;
+    for (int i = 0; i < basis_.landmarkCount; ++i) solution.residuals[i] = solution.robustWeights[i] = NAN;
+    for (FitState<Real>& state : w_.states) {
+      for (int i = 0; i < basis_.stride; ++i) state.latents[i] = 0;
+      for (int i = 0; i < 9; ++i) state.rotation[i] = (i % 4 == 0) ? (i == 0 || !image_ ? 1 : -1) : 0;
+      for (double& t : state.translation) t = 0;
+      state.camera = Camera{};
+    }
+    activeCount_ = 0;
+  }
+
+  FitFailure selectLandmarks() {
+    double largest = 0;
+    for (int landmark : basis_.present) {
+      const double* point = problem_->points + static_cast<long>(landmark) * dimensions_;
+      const double confidence = problem_->confidence ? problem_->confidence[landmark] : 1;
+      bool usable = confidence > 0;
+      for (int a = 0; a < dimensions_; ++a) usable &= isfinite(point[a]) != 0;
+      if (!usable) continue;
+      PosePoint& pose = w_.posePoints[activeCount_];
+      for (int a = 0; a < 3; ++a) {
+        const long at = 3L * landmark + a;
+        pose.model[a] = static_cast<double>(basis_.mean[at]) + static_cast<double>(basis_.slack[at]);
+        pose.observed[a] = a < dimensions_ ? point[a] : 0;
+        largest = fabs(pose.observed[a]) > largest ? fabs(pose.observed[a]) : largest;
+      }
+      const double factor = basis_.noiseFactors[landmark];
+      pose.weight = confidence / (factor * factor);
+      w_.active[activeCount_++] = landmark;
+    }
+    if (activeCount_ < (image_ ? kMinimumImageLandmarks : kMinimumScanLandmarks)) return FitFailure::kTooFewLandmarks;
+    if (largest > kLargestCoordinate) return FitFailure::kCoordinatesTooLarge;
+    return FitFailure::kNone;
+  }
+
+  FitFailure start() {
+    PoseMoments moments = poseMoments(w_.posePoints.data(), activeCount_, dimensions_);
+    if (!(moments.weight > 0) || !spansPlane(moments.modelSpread) || !spansPlane(moments.observedSpread))
+      return FitFailure::kDegenerateLandmarks;
+    const FitFailure failure = image_ ? startImage(moments) : startScan(moments);
+    if (failure != FitFailure::kNone) return failure;
+
+    // Expressions start at rest, or at the bound nearest to it.
+    for (int i = 0; i < e_; ++i) {
+      const double lower = model_.expressionBounds()[2 * i], upper = model_.expressionBounds()[2 * i + 1];
+      double value = 0;
+      if (options_.boundExpression) value = value < lower ? lower : (value > upper ? upper : value);
+      w_.states[0].latents[basis_.expressionStart + i] = static_cast<Real>(value);
+      w_.boxState[i] = kFree;
+    }
+
+    const double pixelsPerMm = image_ ? exp(w_.states[0].camera.logScale) : 1;
+    const double sigma = isnan(problem_->noise) ? options_.noise * pixelsPerMm : problem_->noise;
+    for (int i = 0; i < activeCount_; ++i) w_.inverseVariance[i] = w_.posePoints[i].weight / (sigma * sigma);
+    // Exact landmarks make a narrow curved valley, which no quadratic model sees far along: approach it from landmarks of a
+    // millimetre's noise, ten times less at each iteration.
+    blur_ = kGentleNoise * pixelsPerMm > sigma ? kGentleNoise * pixelsPerMm / sigma : 1;
+    return FitFailure::kNone;
+  }
+
+  FitFailure startScan(const PoseMoments& m) {
+    FitState<Real>& state = w_.states[0];
+    nearestRotation(m.crossMoment, state.rotation);
+    for (int a = 0; a < 3; ++a) {
+      state.translation[a] = m.observed[a];
+      for (int b = 0; b < 3; ++b) state.translation[a] -= state.rotation[3 * a + b] * m.model[b];
+    }
+    poseCount_ = 6;
+    return FitFailure::kNone;
+  }
+
+  FitFailure startImage(PoseMoments& m) {
+    Camera& camera = w_.states[0].camera;
+    camera.weak = options_.weakPerspective;
+    double low[2] = {HUGE_VAL, HUGE_VAL}, high[2] = {-HUGE_VAL, -HUGE_VAL};
+    for (int i = 0; i < activeCount_; ++i) {
+      for (int a = 0; a < 2; ++a) {
+        const double value = w_.posePoints[i].observed[a];
+        low[a] = value < low[a] ? value : low[a];
+        high[a] = value > high[a] ? value : high[a];
+      }
+    }
+    const double extent = high[0] - low[0] > high[1] - low[1] ? high[0] - low[0] : high[1] - low[1];
+    // Field of view about 45 degrees; of an unknown image we know that the landmarks tend to fill some 40% of it.
+    const double imageSize = isfinite(problem_->imageSize) && problem_->imageSize > 0 ? problem_->imageSize : 2.5 * extent;
+    const bool known = isfinite(problem_->focal) && problem_->focal > 0;
+    focalPrior_ = log(known ? problem_->focal : 1.2 * imageSize);
+    for (int a = 0; a < 2; ++a)
+      camera.principal[a] = isfinite(problem_->principal[a]) ? problem_->principal[a] : 0.5 * (low[a] + high[a]);
+    camera.logFocal = focalPrior_;
+    estimateFocal_ = !camera.weak && !known;
+    poseCount_ = estimateFocal_ ? 7 : 6;
+
+    // From here on pixels are counted from the principal point.
+    for (int i = 0; i < activeCount_; ++i)
+      for (int a = 0; a < 2; ++a) w_.posePoints[i].observed[a] -= camera.principal[a];
+    for (int a = 0; a < 2; ++a) m.observed[a] -= camera.principal[a];
+
+    const double inverseFocal = camera.weak ? 0 : exp(-camera.logFocal);
+    double best = HUGE_VAL;
+    for (int candidate = 0; candidate < 2; ++candidate) {
+      ImagePose pose = affinePose(m, candidate == 1);
+      constexpr double kMeanFaceError = 4;  // mm: how far a face's landmarks are from the mean face's
+      constexpr int kPoseSteps = 4;
+      const double cost = refinePose(w_.posePoints.data(), activeCount_, inverseFocal, kMeanFaceError, kPoseSteps, &pose);
+      if (!(cost < best)) continue;
+      best = cost;
+      for (int i = 0; i < 9; ++i) w_.states[0].rotation[i] = pose.rotation[i];
+      camera.p = pose.p;
+      camera.q = pose.q;
+      camera.logScale = pose.logScale;
+    }
+    return best < HUGE_VAL ? FitFailure::kNone : FitFailure::kBehindCamera;
+  }
+
+  // --- Objective ----------------------------------------------------------------------------------------------------
+
+  ChartScalars chart(const FitState<Real>& state) const {
+    return chartScalars(sqrt(squaredNorm(state.latents.data(), d_)) * inverseRadius_);
+  }
+
+  // Predictions and residuals of a state; false where a landmark falls behind the camera or a number overflows.
+  bool evaluate(const FitState<Real>& state, FitEvaluation<Real>& out) {
+    const int rows = 3 * basis_.landmarkCount;
+    const Real* latents = state.latents.data();
+    const int start = basis_.expressionStart;
+    Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, start, latents, out.identityPart.data());
+    if (e_ > 0)
+      Kernels::rowDots(basis_.rows.data() + start, rows, basis_.stride, basis_.stride - start, latents + start,
+                       w_.expressionPart.data());
+    const ChartScalars s = chart(state);
+    const double scale = exp(state.camera.logScale);
+    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    bool valid = true;
+    for (int i = 0; i < activeCount_; ++i) {
+      const long at = 3L * w_.active[i];
+      double shape[3];
+      for (int a = 0; a < 3; ++a)
+        shape[a] = static_cast<double>(basis_.mean[at + a]) + s.cosine * static_cast<double>(basis_.slack[at + a]) +
+                   s.sinc * static_cast<double>(out.identityPart[at + a]) + static_cast<double>(w_.expressionPart[at + a]);
+      double* x = out.turned.data() + 3L * i;
+      for (int a = 0; a < 3; ++a)
+        x[a] = state.rotation[3 * a] * shape[0] + state.rotation[3 * a + 1] * shape[1] + state.rotation[3 * a + 2] * shape[2];
+      const double* observed = w_.posePoints[i].observed;
+      double* r = out.residual.data() + 3L * i;
+      if (image_) {
+        const Projection at2 = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
+        valid &= at2.depth > kMinimumDepth;
+        r[0] = at2.u - observed[0];
+        r[1] = at2.v - observed[1];
+        r[2] = 0;
+      } else {
+        for (int a = 0; a < 3; ++a) r[a] = x[a] + state.translation[a] - observed[a];
+      }
+      out.squared[i] = (r[0] * r[0] + r[1] * r[1] + r[2] * r[2]) * w_.inverseVariance[i];
+    }
+    return valid;
+  }
+
+  double cost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
+    double landmarks = 0;
+    const double sharpness = 1 / (blur_ * blur_);
+    for (int i = 0; i < activeCount_; ++i)
+      landmarks += robustCost(loss_, options_.degreesOfFreedom, dimensions_, sharpness * at.squared[i]);
+    return landmarks + priorCost(state);
+  }
+
+  double priorCost(const FitState<Real>& state) const {
+    const Real* v = state.latents.data();
+    double identity = 0;
+    if (model_.priorPrecision().empty()) {
+      identity = squaredNorm(v, d_);
+    } else {
+      const double* precision = model_.priorPrecision().data();
+      for (int i = 0; i < d_; ++i) {
+        double sum = 0;
+        for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * static_cast<double>(v[j]);
+        identity += sum * static_cast<double>(v[i]);
+      }
+    }
+    double expression = 0;
+    for (int i = 0; i < e_; ++i) {
+      const double z = static_cast<double>(v[basis_.expressionStart + i]) / static_cast<double>(model_.expressionStddev()[i]);
+      expression += z * z;
+    }
+    double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
+    if (estimateFocal_) {
+      const double z = (state.camera.logFocal - focalPrior_) / options_.focalStddev;
+      total += 0.5 * z * z;
+    }
+    return total;
+  }
+
+  // --- Normal equations ---------------------------------------------------------------------------------------------
+
+  int unknowns() const { return d_ + poseCount_ + e_; }
+  int poseStart() const { return d_; }
+  int expressionColumn() const { return d_ + poseCount_; }
+
+  // H and g of the current weights at a state that has been evaluated.
+  void linearise(const FitState<Real>& state, const FitEvaluation<Real>& at) {
+    const int n = unknowns(), ld = w_.ld;
+    for (long i = 0; i < static_cast<long>(n) * ld; ++i) w_.hessian[i] = 0;
+    for (int i = 0; i < ld; ++i) w_.gradient[i] = 0;
+    const ChartScalars s = chart(state);
+    const double scale = exp(state.camera.logScale);
+    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    for (int first = 0; first < activeCount_; first += kChunkLandmarks) {
+      const int last = first + kChunkLandmarks < activeCount_ ? first + kChunkLandmarks : activeCount_;
+      int rows = 0;
+      for (int i = first; i < last; ++i, rows += dimensions_) jacobianRows(state, at, s, scale, inverseFocal, i, rows);
+      Kernels::addGram(w_.jacobian.data(), rows, n, ld, w_.hessian.data());
+      Kernels::addGradient(w_.jacobian.data(), rows, n, ld, w_.weighted.data(), w_.gradient.data());
+    }
+    addPrior(state);
+  }
+
+  // The weighted rows of landmark i. The identity's columns in the chart: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc j_t / r) v^T.
+  void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s, double scale,
+                    double inverseFocal, int i, int row) {
+    const long landmark = w_.active[i];
+    const double weight =
+        sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) * w_.inverseVariance[i]) / blur_;
+    const double* x = at.turned.data() + 3L * i;
+    double jx[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    double jc[8];
+    if (image_) {
+      const Projection here = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
+      projectionJacobian(scale, inverseFocal, here, jx);
+      cameraJacobian(scale, inverseFocal, x, here, jc);
+    }
+    const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
+    const float* by = bx + basis_.stride;
+    const float* bz = by + basis_.stride;
+    const int start = basis_.expressionStart;
+    const Real* v = state.latents.data();
+    for (int a = 0; a < dimensions_; ++a) {
+      Real* out = w_.jacobian.data() + static_cast<long>(row + a) * w_.ld;
+      const double* jxa = jx + 3 * a;
+      double g[3];  // weight * du/dS
+      for (int c = 0; c < 3; ++c)
+        g[c] = weight * (jxa[0] * state.rotation[c] + jxa[1] * state.rotation[3 + c] + jxa[2] * state.rotation[6 + c]);
+      Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
+                       static_cast<Real>(s.sinc * g[2]), bz, start, out);
+      if (inverseRadius_ > 0) {
+        double along = 0;
+        for (int c = 0; c < 3; ++c)
+          along += g[c] * (s.kappa * static_cast<double>(at.identityPart[3 * landmark + c]) * inverseRadius_ -
+                           s.sinc * static_cast<double>(basis_.slack[3 * landmark + c]) * inverseRadius_);
+        Kernels::addScaled(static_cast<Real>(along * inverseRadius_), v, start, out);
+      }
+      // The pose overwrites the padding behind v, then the expressions follow.
+      double rotational[3];
+      cross(x, jxa, rotational);
+      Real* pose = out + poseStart();
+      for (int c = 0; c < 3; ++c) pose[c] = static_cast<Real>(weight * rotational[c]);
+      for (int c = 3; c < poseCount_; ++c) pose[c] = static_cast<Real>(weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]));
+      Real* expression = out + expressionColumn();
+      if (e_ > 0)
+        Kernels::combine(static_cast<Real>(g[0]), bx + start, static_cast<Real>(g[1]), by + start, static_cast<Real>(g[2]),
+                         bz + start, basis_.stride - start, expression);
+      for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
+      w_.weighted[row + a] = static_cast<Real>(weight * at.residual[3L * i + a]);
+    }
+  }
+
+  void addPrior(const FitState<Real>& state) {
+    const int ld = w_.ld;
+    const Real* v = state.latents.data();
+    Real* h = w_.hessian.data();
+    Real* g = w_.gradient.data();
+    if (model_.priorPrecision().empty()) {
+      for (int i = 0; i < d_; ++i) {
+        h[static_cast<long>(i) * ld + i] += static_cast<Real>(options_.identityPrior);
+        g[i] += static_cast<Real>(options_.identityPrior) * v[i];
+      }
+    } else {
+      const double* precision = model_.priorPrecision().data();
+      for (int i = 0; i < d_; ++i) {
+        double sum = 0;
+        for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * static_cast<double>(v[j]);
+        g[i] += static_cast<Real>(options_.identityPrior * sum);
+        for (int j = i; j < d_; ++j)
+          h[static_cast<long>(i) * ld + j] += static_cast<Real>(options_.identityPrior * precision[static_cast<long>(i) * d_ + j]);
+      }
+    }
+    if (estimateFocal_) {
+      const int at = poseStart() + 6;
+      const double precision = 1 / (options_.focalStddev * options_.focalStddev);
+      h[static_cast<long>(at) * ld + at] += static_cast<Real>(precision);
+      g[at] += static_cast<Real>(precision * (state.camera.logFocal - focalPrior_));
+    }
+    for (int i = 0; i < e_; ++i) {
+      const int at = expressionColumn() + i;
+      const double stddev = model_.expressionStddev()[i];
+      const Real precision = static_cast<Real>(options_.expressionPrior / (stddev * stddev));
+      h[static_cast<long>(at) * ld + at] += precision;
+      g[at] += precision * v[basis_.expressionStart + i];
+    }
+  }
+
+  // --- Step ---------------------------------------------------------------------------------------------------------
+
+  // The minimiser of the damped model within the expressions' bounds, in `step`; false where the system is not positive definite.
+  bool solveStep(const FitState<Real>& state, double damping) {
+    const int n = unknowns(), ld = w_.ld, eliminated = expressionColumn();
+    for (int i = 0; i < n; ++i) {
+      const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
+      Real* to = w_.damped.data() + static_cast<long>(i) * ld;
+      for (int j = i; j < ld; ++j) to[j] = from[j];
+      to[i] *= static_cast<Real>(1 + damping);
+    }
+    for (int i = 0; i < ld; ++i) w_.step[i] = i < n ? -w_.gradient[i] : 0;
+    if (!Kernels::factor(w_.damped.data(), n, eliminated, ld)) return false;
+    Kernels::forward(w_.damped.data(), n, eliminated, ld, w_.step.data());
+    if (e_ > 0 && !solveExpression(state)) return false;
+    Kernels::backward(w_.damped.data(), n, eliminated, ld, w_.step.data());
+    return true;
+  }
+
+  bool solveExpression(const FitState<Real>& state) {
+    const int ld = w_.ld, first = expressionColumn(), sld = w_.expressionLd;
+    Real* s = w_.schur.data();
+    for (int i = 0; i < e_; ++i) {
+      const Real* row = w_.damped.data() + static_cast<long>(first + i) * ld + first;
+      for (int j = i; j < e_; ++j) {
+        s[static_cast<long>(i) * sld + j] = row[j];
+        s[static_cast<long>(j) * sld + i] = row[j];
+      }
+    }
+    Real* b = w_.boxVectors.data();
+    Real* lower = b + sld;
+    Real* upper = lower + sld;
+    Real* step = upper + sld;
+    for (int i = 0; i < e_; ++i) {
+      b[i] = w_.step[first + i];
+      const Real value = state.latents[basis_.expressionStart + i];
+      lower[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i]) - value : -static_cast<Real>(HUGE_VALF);
+      upper[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i + 1]) - value : static_cast<Real>(HUGE_VALF);
+    }
+    if (!solveBox<Kernels>(s, e_, sld, b, lower, upper, w_.boxState.data(), step, w_.boxWork.data(), w_.boxIndex.data())) {
+      for (int i = 0; i < e_; ++i) w_.boxState[i] = kFree;
+      return false;
+    }
+    for (int i = 0; i < e_; ++i) w_.step[first + i] = step[i];
+    return true;
+  }
+
+  // Shortens the step to the trust of each of its parts: an arc of 0.8 radians on the sphere, 0.6 of turn, factors of e^0.7 in
+  // scale and e in focal length.
+  double stepFraction() const {
+    double fraction = 1;
+    const auto limit = [&fraction](double length, double most) {
+      if (length * fraction > most) fraction = most / length;
+    };
+    if (inverseRadius_ > 0) limit(sqrt(squaredNorm(w_.step.data(), d_)) * inverseRadius_, 0.8);
+    const Real* pose = w_.step.data() + poseStart();
+    limit(sqrt(squaredNorm(pose, 3)), 0.6);
+    if (image_) {
+      limit(fabs(static_cast<double>(pose[5])), 0.7);
+      if (estimateFocal_) limit(fabs(static_cast<double>(pose[6])), 1);
+    }
+    return fraction;
+  }
+
+  // The decrease that the (undamped) quadratic model promises for fraction * step.
+  double predictedDecrease(double fraction) const {
+    const int n = unknowns(), ld = w_.ld;
+    double linear = 0, quadratic = 0;
+    for (int i = 0; i < n; ++i) {
+      const double step = w_.step[i];
+      const Real* row = w_.hessian.data() + static_cast<long>(i) * ld;
+      linear -= step * static_cast<double>(w_.gradient[i]);
+      quadratic += step * (static_cast<double>(row[i]) * step +
+                           2 * static_cast<double>(Kernels::dotProduct(row + i + 1, w_.step.data() + i + 1, n - i - 1)));
+    }
+    return fraction * linear - 0.5 * fraction * fraction * quadratic;
+  }
+
+  void retract(const FitState<Real>& from, double fraction, FitState<Real>& to) const {
+    const Real f = static_cast<Real>(fraction);
+    Real* v = to.latents.data();
+    for (int i = 0; i < d_; ++i) v[i] = from.latents[i] + f * w_.step[i];
+    if (inverseRadius_ > 0) {
+      // Without a slack column the far hemisphere repeats the near one's shapes; with it, keep clear of the antipode.
+      const double most = (model_.hasSlack() ? 0.9 * kPi : 0.499 * kPi) / inverseRadius_;
+      const double norm = sqrt(squaredNorm(v, d_));
+      if (norm > most)
+        for (int i = 0; i < d_; ++i) v[i] *= static_cast<Real>(most / norm);
+    }
+    for (int i = 0; i < e_; ++i) {
+      Real value = from.latents[basis_.expressionStart + i] + f * w_.step[expressionColumn() + i];
+      if (options_.boundExpression) {
+        const Real lower = static_cast<Real>(model_.expressionBounds()[2 * i]), upper = static_cast<Real>(model_.expressionBounds()[2 * i + 1]);
+        value = value < lower ? lower : (value > upper ? upper : value);
+      }
+      v[basis_.expressionStart + i] = value;
+    }
+    const Real* pose = w_.step.data() + poseStart();
+    const double omega[3] = {fraction * static_cast<double>(pose[0]), fraction * static_cast<double>(pose[1]),
+                             fraction * static_cast<double>(pose[2])};
+    double turn[9];
+    rotationExp(omega, turn);
+    multiply3x3(turn, from.rotation, to.rotation);
+    orthonormalise(to.rotation);
+    to.camera = from.camera;
+    if (image_) {
+      to.camera.p += fraction * static_cast<double>(pose[3]);
+      to.camera.q += fraction * static_cast<double>(pose[4]);
+      to.camera.logScale += fraction * static_cast<double>(pose[5]);
+      if (estimateFocal_) {
+        const double logFocal = from.camera.logFocal + fraction * static_cast<double>(pose[6]);
+        const double low = focalPrior_ - 2.5, high = focalPrior_ + 4;
+        to.camera.logFocal = logFocal < low ? low : (logFocal > high ? high : logFocal);
+      }
+    } else {
+      for (int a = 0; a < 3; ++a) to.translation[a] = from.translation[a] + fraction * static_cast<double>(pose[3 + a]);
+    }
+  }
+
+  // --- Levenberg-Marquardt ------------------------------------------------------------------------------------------
+
+  void minimise(FitSolution& solution) {
+    current_ = 0;
+    loss_ = RobustLoss::kSquared;
+    if (!evaluate(w_.states[0], w_.evaluations[0])) {
+      solution.failure = FitFailure::kBehindCamera;
+      return;
+    }
+    // The robust loss takes over from the third iteration on, once the squared loss has no more large strides to make:
+    // far from the solution everything looks like an outlier.
+    const bool robust = options_.loss != RobustLoss::kSquared;
+    const double blur = blur_;
+    blur_ = 1;
+    loss_ = options_.loss;
+    solution.initialCost = cost(w_.states[0], w_.evaluations[0]);
+    blur_ = blur;
+    loss_ = RobustLoss::kSquared;
+    double value = cost(w_.states[0], w_.evaluations[0]);
+    double damping = 1e-3, growth = 2;
+    double decrease = 1;  // relative, of the last accepted step
+    bool settled = false;
+    solution.status = FitStatus::kMaxIterations;
+    int iteration = 0;
+    for (; iteration < options_.maxIterations; ++iteration) {
+      if (iteration > 0 && blur_ > 1) {
+        blur_ = blur_ > 10 ? blur_ / 10 : 1;
+        value = cost(w_.states[current_], w_.evaluations[current_]);
+        settled = false;
+      } else if (robust && loss_ == RobustLoss::kSquared && (settled || (iteration >= 2 && decrease < 0.5))) {
+        loss_ = options_.loss;
+        value = cost(w_.states[current_], w_.evaluations[current_]);
+        settled = false;
+      }
+      if (settled) {
+        solution.status = FitStatus::kConverged;
+        break;
+      }
+      const FitState<Real>& state = w_.states[current_];
+      linearise(state, w_.evaluations[current_]);
+      bool accepted = false;
+      while (!accepted && !settled) {
+        if (!solveStep(state, damping)) {
+          damping *= 10;
+          // A system that no damping makes positive definite holds a number that is not finite.
+          if (!(damping < 1e12)) {
+            solution.failure = FitFailure::kNumerical;
+            return;
+          }
+          continue;
+        }
+        const double fraction = stepFraction();
+        const double predicted = predictedDecrease(fraction);
+        FitState<Real>& trial = w_.states[1 - current_];
+        retract(state, fraction, trial);
+        const bool valid = evaluate(trial, w_.evaluations[1 - current_]);
+        const double trialValue = valid ? cost(trial, w_.evaluations[1 - current_]) : HUGE_VAL;
+        const double gain = (value - trialValue) / predicted;
+        if (trialValue <= value && predicted > 0) {
+          accepted = true;
+          current_ = 1 - current_;
+          decrease = value > 0 ? (value - trialValue) / value : 0;
+          value = trialValue;
+          const double k = 2 * gain - 1;
+          const double shrink = 1 - k * k * k;
+          damping *= shrink > 1.0 / 5 ? shrink : 1.0 / 5;
+          damping = damping > 1e-9 ? damping : 1e-9;
+          growth = 2;
+          settled = decrease < options_.costTolerance;
+        } else {
+          // Nothing left to gain, or nothing that the arithmetic can still see.
+          settled = !(predicted > options_.costTolerance * value) || !(damping < 1e9);
+          damping *= growth;
+          growth *= 2;
+        }
+      }
+    }
+    if (settled && blur_ == 1 && (!robust || loss_ != RobustLoss::kSquared)) solution.status = FitStatus::kConverged;
+    solution.iterations = iteration;
+    solution.finalCost = value;
+    if (!isfinite(value)) {
+      solution.failure = FitFailure::kNumerical;
+      return;
+    }
+    solution.uncertainty = posteriorUncertainty();
+  }
+
+  // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior covariance of v with pose,
+  // camera and expressions integrated out. Eliminating those leaves the Schur complement of v: the information on the identity.
+  double posteriorUncertainty() {
+    linearise(w_.states[current_], w_.evaluations[current_]);
+    const int n = unknowns(), ld = w_.ld, nuisances = n - d_;
+    Real* permuted = w_.damped.data();
+    // [pose, expression, v]: the nuisances move to the front.
+    for (int i = 0; i < n; ++i) {
+      const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
+      if (i < d_) {
+        Real* to = permuted + static_cast<long>(nuisances + i) * ld + nuisances;
+        for (int j = i; j < d_; ++j) to[j] = from[j];
+        for (int j = d_; j < n; ++j) permuted[static_cast<long>(j - d_) * ld + nuisances + i] = from[j];
+      } else {
+        Real* to = permuted + static_cast<long>(i - d_) * ld - d_;
+        for (int j = i; j < n; ++j) to[j] = from[j];
+      }
+    }
+    if (!Kernels::factor(permuted, n, n, ld)) return NAN;
+    const double trace = Kernels::inverseTrace(permuted, nuisances, n, ld, w_.hessian.data());
+    // A flat (Gaussian) model has no radius; its latents' typical length stands in.
+    return sqrt(trace) * (inverseRadius_ > 0 ? inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
+  }
+
+  // --- Results ------------------------------------------------------------------------------------------------------
+
+  void report(FitSolution& solution) {
+    const FitState<Real>& state = w_.states[current_];
+    const FitEvaluation<Real>& at = w_.evaluations[current_];
+    const Camera& camera = state.camera;
+    for (int i = 0; i < 9; ++i) solution.rotation[i] = state.rotation[i];
+    const double scale = image_ ? exp(camera.logScale) : 1;
+    solution.scale = scale;
+    solution.focal = image_ && !camera.weak ? exp(camera.logFocal) : 0;
+    for (int a = 0; a < 2; ++a) solution.principal[a] = camera.principal[a];
+    if (image_) {
+      solution.translation[0] = camera.p / scale;
+      solution.translation[1] = camera.q / scale;
+      solution.translation[2] = camera.weak ? 0 : solution.focal / scale;
+    } else {
+      for (int a = 0; a < 3; ++a) solution.translation[a] = state.translation[a];
+    }
+
+    double* tangent = w_.latentVectors[0].data();
+    double* latent = w_.latentVectors[1].data();
+    double* direction = w_.latentVectors[2].data();
+    for (int i = 0; i < d_; ++i) tangent[i] = static_cast<double>(state.latents[i]);
+    model_.latentFromTangent(tangent, latent, direction);
+    for (int i = 0; i < model_.identityCount(); ++i) solution.identity[i] = static_cast<float>(latent[i]);
+    for (int i = 0; i < d_; ++i) solution.embedding[i] = static_cast<float>(direction[i]);
+    for (int i = 0; i < e_; ++i) solution.expression[i] = static_cast<float>(state.latents[basis_.expressionStart + i]);
+    if (solution.failure != FitFailure::kNone) return;
+
+    double sum = 0;
+    for (int i = 0; i < activeCount_; ++i) {
+      const double* r = at.residual.data() + 3L * i;
+      const double squared = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
+      sum += squared;
+      solution.residuals[w_.active[i]] = static_cast<float>(sqrt(squared));
+      const double full = robustWeight(loss_, options_.degreesOfFreedom, dimensions_, 0);
+      solution.robustWeights[w_.active[i]] =
+          static_cast<float>(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i]) / full);
+    }
+    solution.rmse = sqrt(sum / activeCount_);
+    // A face whose landmarks miss by more than a centimetre is not that face.
+    constexpr double kPlausibleError = 10;  // mm
+    solution.usable = isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
+  }
+
+  const FaceModel& model_;
+  const LandmarkBasis& basis_;
+  const FitOptions& options_;
+  const bool image_;
+  const int dimensions_;
+  FitWorkspace<Real>& w_;
+  const int d_, e_;
+  const double inverseRadius_;
+  const FitProblem* problem_ = nullptr;
+  int activeCount_ = 0;
+  int poseCount_ = 6;
+  bool estimateFocal_ = false;
+  double focalPrior_ = 0;
+  double blur_ = 1;  // factor on every sigma, falling to 1 in the first iterations
+  RobustLoss loss_ = RobustLoss::kSquared;
+  int current_ = 0;
+};
+
+}  // namespace
+}  // namespace sfm

@@ -1,0 +1,85 @@
+// What one thread needs to fit one face at a time: made once for a scheme, so that the loop allocates nothing.
+#pragma once
+
+#include "core/AlignedBuffer.h"
+#include "core/LandmarkBasis.h"
+#include "core/PoseStart.h"
+
+namespace sfm {
+
+constexpr int kPoseCapacity = 7;    // 3 rotation, then (p, q, log s[, log f]) or 3 translation
+constexpr int kChunkLandmarks = 64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
+constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot
+constexpr int kColumnMultiple = 32;
+
+inline int paddedColumns(int columns) { return (columns + kColumnMultiple - 1) / kColumnMultiple * kColumnMultiple; }
+
+// What a state of the unknowns predicts.
+template <class Real>
+struct FitEvaluation {
+  AlignedBuffer<Real> identityPart;  // [L,3] B v: the identity's displacement over sinc
+  AlignedBuffer<double> turned;      // [L,3] R S (image) or R S + t (scan)
+  AlignedBuffer<double> residual;    // [L,3] predicted - observed, pixels or mm
+  AlignedBuffer<double> squared;     // [L] normalised squared residual
+};
+
+// The unknowns of one face.
+template <class Real>
+struct FitState {
+  AlignedBuffer<Real> latents;  // [stride] v, padding, e: laid out as a row of the landmark basis
+  double rotation[9];
+  Camera camera;
+  double translation[3];
+};
+
+template <class Real>
+struct FitWorkspace {
+  explicit FitWorkspace(const LandmarkBasis& basis) {
+    const size_t landmarks = static_cast<size_t>(basis.landmarkCount);
+    const int unknowns = basis.tangentCount + kPoseCapacity + basis.expressionCount;
+    ld = paddedColumns(unknowns);
+    expressionLd = paddedColumns(basis.expressionCount);
+    for (FitEvaluation<Real>& evaluation : evaluations) {
+      evaluation.identityPart = AlignedBuffer<Real>(3 * landmarks);
+      evaluation.turned = AlignedBuffer<double>(3 * landmarks);
+      evaluation.residual = AlignedBuffer<double>(3 * landmarks);
+      evaluation.squared = AlignedBuffer<double>(landmarks);
+    }
+    for (FitState<Real>& state : states) state.latents = AlignedBuffer<Real>(static_cast<size_t>(basis.stride));
+    expressionPart = AlignedBuffer<Real>(3 * landmarks);
+    active = AlignedBuffer<int>(landmarks);
+    inverseVariance = AlignedBuffer<double>(landmarks);
+    posePoints = AlignedBuffer<PosePoint>(landmarks);
+    jacobian = AlignedBuffer<Real>(static_cast<size_t>(3 * kChunkLandmarks + 1) * ld);
+    weighted = AlignedBuffer<Real>(3 * kChunkLandmarks);
+    hessian = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
+    damped = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
+    gradient = AlignedBuffer<Real>(static_cast<size_t>(ld));
+    step = AlignedBuffer<Real>(static_cast<size_t>(ld));
+    schur = AlignedBuffer<Real>(static_cast<size_t>(expressionLd + kRowSlack) * expressionLd);
+    boxWork = AlignedBuffer<Real>(static_cast<size_t>(expressionLd + kRowSlack + 2) * expressionLd);
+    boxVectors = AlignedBuffer<Real>(4 * static_cast<size_t>(expressionLd));
+    boxIndex = AlignedBuffer<int>(static_cast<size_t>(expressionLd));
+    boxState = AlignedBuffer<signed char>(static_cast<size_t>(expressionLd));
+    for (AlignedBuffer<double>& vector : latentVectors) vector = AlignedBuffer<double>(static_cast<size_t>(basis.tangentCount) + 1);
+  }
+
+  int ld;            // leading dimension of the system
+  int expressionLd;  // and of the expressions' part of it
+  FitEvaluation<Real> evaluations[2];
+  FitState<Real> states[2];
+  AlignedBuffer<Real> expressionPart;      // [L,3] B e
+  AlignedBuffer<int> active;               // landmarks in use
+  AlignedBuffer<double> inverseVariance;   // [active] confidence / sigma^2
+  AlignedBuffer<PosePoint> posePoints;     // [active]
+  AlignedBuffer<Real> jacobian;            // [3 chunk][ld] weighted rows
+  AlignedBuffer<Real> weighted;            // [3 chunk] weighted residuals
+  AlignedBuffer<Real> hessian, damped;     // [ld + slack][ld]
+  AlignedBuffer<Real> gradient, step;      // [ld]
+  AlignedBuffer<Real> schur, boxWork, boxVectors;
+  AlignedBuffer<int> boxIndex;
+  AlignedBuffer<signed char> boxState;
+  AlignedBuffer<double> latentVectors[3];  // [K] tangent, latent, direction: for the result
+};
+
+}  // namespace sfm

@@ -1,0 +1,95 @@
+#include "cpu/ThreadPool.h"
+
+#include <string>
+#include <utility>
+
+#include "core/Error.h"
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace sfm {
+
+struct ThreadPool::Running {
+  explicit Running(Job j) : job(std::move(j)), remaining(job.taskCount) {}
+  Job job;
+  int next = 0;  // guarded by the pool's mutex
+  std::atomic<int> remaining;
+  std::atomic<bool> failed{false};
+  std::exception_ptr error;  // written by the task that sets `failed` first
+};
+
+ThreadPool::ThreadPool(int threads, int queueLimit) : queueLimit_(queueLimit) {
+  threads_.reserve(static_cast<size_t>(threads));
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this, i] { work(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void ThreadPool::submit(Job job) {
+  auto running = std::make_shared<Running>(std::move(job));
+  if (running->job.taskCount == 0) {
+    running->job.done(nullptr);
+    return;
+  }
+  const int tasks = running->job.taskCount;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (static_cast<int>(queue_.size()) >= queueLimit_)
+      throw Error(ErrorCode::QUEUE_FULL, "the queue holds " + std::to_string(queueLimit_) + " calls already: wait for some of them");
+    queue_.push_back(std::move(running));
+  }
+  if (tasks == 1)
+    wake_.notify_one();
+  else
+    wake_.notify_all();
+}
+
+void ThreadPool::execute(Running& running, int task, int worker, bool skip) {
+  if (!skip && !running.failed.load(std::memory_order_relaxed)) {
+    try {
+      running.job.run(task, worker);
+    } catch (...) {
+      if (!running.failed.exchange(true)) running.error = std::current_exception();
+    }
+  }
+  if (running.remaining.fetch_sub(1, std::memory_order_acq_rel) == 1) running.job.done(running.error);
+}
+
+void ThreadPool::work(int worker) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    const std::shared_ptr<Running> running = queue_.front();
+    const int task = running->next++;
+    if (running->next == running->job.taskCount) queue_.pop_front();
+    const bool skip = stopping_;
+    lock.unlock();
+    execute(*running, task, worker, skip);
+    lock.lock();
+  }
+}
+
+int ThreadPool::availableParallelism() {
+#if defined(__linux__)
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) == 0) {
+    const int count = CPU_COUNT(&set);
+    if (count > 0) return count;
+  }
+#endif
+  const unsigned count = std::thread::hardware_concurrency();
+  return count > 0 ? static_cast<int>(count) : 1;
+}
+
+}  // namespace sfm

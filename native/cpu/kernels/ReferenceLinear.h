@@ -1,0 +1,93 @@
+// The products of Linear.h in double precision and in the plainest words: what every other implementation is held to.
+#pragma once
+
+#include <math.h>
+
+#include "core/Platform.h"
+
+namespace sfm {
+namespace {
+
+struct ReferenceKernels {
+  using Real = double;
+
+  static void rowDots(const float* rows, int count, int stride, int n, const double* x, double* out) {
+    for (int i = 0; i < count; ++i) {
+      out[i] = 0;
+      for (int c = 0; c < n; ++c) out[i] += static_cast<double>(rows[static_cast<long>(i) * stride + c]) * x[c];
+    }
+  }
+
+  static void combine(double a, const float* x, double b, const float* y, double c, const float* z, int n, double* out) {
+    for (int i = 0; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
+  }
+
+  static void addScaled(double a, const double* x, int n, double* y) {
+    for (int i = 0; i < n; ++i) y[i] += a * x[i];
+  }
+
+  static double dotProduct(const double* a, const double* b, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; ++i) sum += a[i] * b[i];
+    return sum;
+  }
+
+  static void addGram(const double* j, int m, int n, int ld, double* h) {
+    for (int a = 0; a < n; ++a)
+      for (int k = 0; k < m; ++k) {
+        const double left = j[static_cast<long>(k) * ld + a];
+        for (int b = a; b < n; ++b) h[static_cast<long>(a) * ld + b] += left * j[static_cast<long>(k) * ld + b];
+      }
+  }
+
+  static void addGradient(const double* j, int m, int n, int ld, const double* r, double* g) {
+    for (int k = 0; k < m; ++k)
+      for (int c = 0; c < n; ++c) g[c] += j[static_cast<long>(k) * ld + c] * r[k];
+  }
+
+  static bool factor(double* h, int n, int eliminated, int ld) {
+    for (int k = 0; k < eliminated; ++k) {
+      double* pivotRow = h + static_cast<long>(k) * ld;
+      if (!(pivotRow[k] > 0)) return false;
+      const double root = sqrt(pivotRow[k]);
+      for (int j = k; j < n; ++j) pivotRow[j] /= root;
+      for (int i = k + 1; i < n; ++i)
+        for (int j = i; j < n; ++j) h[static_cast<long>(i) * ld + j] -= pivotRow[i] * pivotRow[j];
+    }
+    return true;
+  }
+
+  static void forward(const double* u, int n, int eliminated, int ld, double* b) {
+    for (int k = 0; k < eliminated; ++k) {
+      const double* row = u + static_cast<long>(k) * ld;
+      b[k] /= row[k];
+      for (int j = k + 1; j < n; ++j) b[j] -= row[j] * b[k];
+    }
+  }
+
+  static void backward(const double* u, int n, int rows, int ld, double* b) {
+    for (int k = rows - 1; k >= 0; --k) {
+      const double* row = u + static_cast<long>(k) * ld;
+      for (int j = k + 1; j < n; ++j) b[k] -= row[j] * b[j];
+      b[k] /= row[k];
+    }
+  }
+
+  static double inverseTrace(const double* u, int first, int n, int ld, double* x) {
+    double trace = 0;
+    for (int i = n - 1; i >= first; --i) {
+      const double* row = u + static_cast<long>(i) * ld;
+      double* out = x + static_cast<long>(i) * ld;
+      for (int j = i; j < n; ++j) {
+        double sum = j == i ? 1 : 0;
+        for (int k = i + 1; k <= j; ++k) sum -= row[k] * x[static_cast<long>(k) * ld + j];
+        out[j] = sum / row[i];
+        trace += out[j] * out[j];
+      }
+    }
+    return trace;
+  }
+};
+
+}  // namespace
+}  // namespace sfm

@@ -1,0 +1,17 @@
+// The kernels of one instruction set, made from the Vec that the including translation unit has chosen.
+#pragma once
+
+#include "cpu/FitSolver.h"
+#include "cpu/kernels/Decode.h"
+#include "cpu/kernels/Linear.h"
+
+namespace sfm {
+namespace {
+
+bool fitKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
+               FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
+  return FitSolver<SimdKernels>(model, basis, options, space, workspace).solve(problem, solution);
+}
+
+}  // namespace
+}  // namespace sfm

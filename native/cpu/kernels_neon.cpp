@@ -1,0 +1,10 @@
+#include "cpu/simd/Neon.h"
+// The vectors come first: everything below is compiled for them.
+#include "cpu/CpuFeatures.h"
+#include "cpu/kernels/Table.h"
+
+namespace sfm {
+
+const CpuKernels kNeonKernels = {"neon", &hasNeon, &decodeKernel, &fitKernel};
+
+}  // namespace sfm

@@ -1,0 +1,154 @@
+// A smooth face-sized model made from a seed, for tests and benchmarks that must not depend on a file.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "core/FaceModel.h"
+#include "core/LandmarkBasis.h"
+
+namespace sfm::test {
+
+struct SyntheticModelOptions {
+  int side = 24;          // the mesh is a bumpy half-ellipsoid of side x side vertices
+  int tangent = 20;       // D
+  int expressions = 8;    // E
+  bool spherical = true;
+  bool slack = false;
+  bool half = false;      // store the bases as 16-bit floats
+  double radius = 0;      // 0: 1.3 sqrt(D)
+  unsigned seed = 1;
+};
+
+class SyntheticModel {
+ public:
+  explicit SyntheticModel(const SyntheticModelOptions& options) : options_(options), random_(options.seed) {
+    const int n = options.side * options.side, k = options.tangent + (options.spherical ? 1 : 0), e = options.expressions;
+    const double r = options.spherical ? (options.radius > 0 ? options.radius : 1.3 * std::sqrt(options.tangent)) : 1;
+    mean_.resize(3 * static_cast<size_t>(n));
+    for (int i = 0; i < n; ++i) {
+      const double a = (i % options.side + 0.5) / options.side * 2 - 1, b = (i / options.side + 0.5) / options.side * 2 - 1;
+      const double x = 75 * a, y = 105 * b, depth = std::sqrt(std::max(0.05, 1 - 0.7 * a * a - 0.7 * b * b));
+      place_.push_back(a);
+      place_.push_back(b);
+      mean_[3 * i] = static_cast<float>(x);
+      mean_[3 * i + 1] = static_cast<float>(y);
+      // A nose keeps the depth from being an ellipsoid's.
+      mean_[3 * i + 2] = static_cast<float>(80 * depth - 40 + 22 * std::exp(-18 * (a * a + (b + 0.1) * (b + 0.1))));
+    }
+    for (int c = 0; c < options.tangent; ++c) appendMode(identity_, r * 6 / std::sqrt(1.0 + c));
+    if (options.spherical) {
+      if (options.slack)
+        appendMode(identity_, r * 0.5);
+      else
+        identity_.resize(identity_.size() + 3 * static_cast<size_t>(n), 0.0f);
+    }
+    for (int c = 0; c < e; ++c) appendMode(expression_, 12.0 / (1 + 0.05 * c));
+    for (int c = 0; c < e; ++c) {
+      bounds_.insert(bounds_.end(), {0.0f, 1.0f});
+      stddev_.push_back(0.3f);
+    }
+    priorMean_.assign(k, 0.0f);
+    priorMean_.back() = 1;
+    priorFactor_.assign(static_cast<size_t>(k) * k, 0.0f);
+    for (int i = 0; i + 1 < k; ++i) priorFactor_[static_cast<size_t>(i) * k + i] = static_cast<float>(1 / r);
+    for (int y = 0; y + 1 < options.side; ++y) {
+      for (int x = 0; x + 1 < options.side; ++x) {
+        const int32_t i = y * options.side + x;
+        triangles_.insert(triangles_.end(), {i, i + 1, i + options.side, i + 1, i + options.side + 1, i + options.side});
+      }
+    }
+    if (options.half) {
+      toHalf(identity_, identityHalves_);
+      toHalf(expression_, expressionHalves_);
+    }
+  }
+
+  FaceModelSource source() const {
+    FaceModelSource s;
+    s.vertexCount = options_.side * options_.side;
+    s.mean = mean_.data();
+    s.identity = {options_.half ? nullptr : identity_.data(), options_.half ? identityHalves_.data() : nullptr,
+                  options_.tangent + (options_.spherical ? 1 : 0)};
+    s.expression = {options_.half ? nullptr : expression_.data(), options_.half ? expressionHalves_.data() : nullptr,
+                    options_.expressions};
+    s.expressionBounds = bounds_.data();
+    s.expressionStddev = stddev_.data();
+    s.priorMean = options_.spherical ? priorMean_.data() : nullptr;
+    s.priorFactor = options_.spherical ? priorFactor_.data() : nullptr;
+    s.triangles = triangles_.data();
+    s.triangleCount = static_cast<int>(triangles_.size() / 3);
+    return s;
+  }
+
+  // `count` landmarks spread over the mesh, each inside a triangle.
+  LandmarkSchemeSource landmarks(int count) {
+    indices_.clear();
+    weights_.clear();
+    const int triangleCount = static_cast<int>(triangles_.size() / 3);
+    for (int i = 0; i < count; ++i) {
+      const int t = static_cast<int>((static_cast<int64_t>(i) * 7919 + 13) % triangleCount);
+      for (int c = 0; c < 3; ++c) indices_.push_back(triangles_[3 * static_cast<size_t>(t) + c]);
+      weights_.insert(weights_.end(), {0.5f, 0.3f, 0.2f});
+    }
+    LandmarkSchemeSource s;
+    s.count = count;
+    s.indices = indices_.data();
+    s.weights = weights_.data();
+    return s;
+  }
+
+  std::vector<float>& mean() { return mean_; }
+  std::vector<float>& identity() { return identity_; }
+  std::vector<float>& priorMean() { return priorMean_; }
+  std::vector<float>& priorFactor() { return priorFactor_; }
+  std::vector<int32_t>& triangles() { return triangles_; }
+  std::mt19937& random() { return random_; }
+
+ private:
+  // A smooth displacement field of about `size` mm: a few random waves over the face.
+  void appendMode(std::vector<float>& to, double size) {
+    std::normal_distribution<double> normal;
+    std::uniform_real_distribution<double> phase(0, 6.28);
+    double wave[3][3][4];
+    for (auto& axis : wave)
+      for (auto& w : axis) {
+        w[0] = 3 * normal(random_);
+        w[1] = 3 * normal(random_);
+        w[2] = phase(random_);
+        w[3] = normal(random_) / std::sqrt(3.0);
+      }
+    for (size_t i = 0; i < place_.size() / 2; ++i) {
+      for (auto& axis : wave) {
+        double value = 0;
+        for (auto& w : axis) value += w[3] * std::sin(w[0] * place_[2 * i] + w[1] * place_[2 * i + 1] + w[2]);
+        to.push_back(static_cast<float>(size * 0.4 * value));
+      }
+    }
+  }
+
+  // Truncation is good enough here: the test wants numbers that 16 bits hold exactly.
+  static void toHalf(std::vector<float>& values, std::vector<uint16_t>& halves) {
+    for (float& value : values) {
+      uint32_t bits;
+      std::memcpy(&bits, &value, sizeof bits);
+      const uint32_t sign = (bits >> 16) & 0x8000u;
+      const int exponent = static_cast<int>((bits >> 23) & 0xff) - 112;
+      uint16_t half = static_cast<uint16_t>(sign);
+      if (exponent > 0 && exponent < 31) half = static_cast<uint16_t>(sign | static_cast<uint32_t>(exponent) << 10 | ((bits >> 13) & 0x3ffu));
+      halves.push_back(half);
+    }
+  }
+
+  SyntheticModelOptions options_;
+  std::mt19937 random_;
+  std::vector<double> place_;
+  std::vector<float> mean_, identity_, expression_, bounds_, stddev_, priorMean_, priorFactor_;
+  std::vector<uint16_t> identityHalves_, expressionHalves_;
+  std::vector<int32_t> triangles_, indices_;
+  std::vector<float> weights_;
+};
+
+}  // namespace sfm::test

@@ -1,0 +1,383 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable, Writable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Environment, run } from '../../lib/cli/program.js'
+import { SfmError } from '../../lib/errors.js'
+import { type FakeBehaviour, fakeModel } from '../fixtures/fakeModel.js'
+
+let folder: string
+let behaviour: FakeBehaviour
+const at = (...names: string[]) => join(folder, ...names)
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'sfm-cli-'))
+  behaviour = { batches: [], options: [], open: 0 }
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const face = (id: string, scheme = 's') => JSON.stringify({ id, scheme, points: [[1, 2], null] })
+
+/** Collects what is written to it, slowly if asked to. */
+function sink(delay = 0): Writable & { text: string } {
+  const stream = new Writable({
+    highWaterMark: 1024,
+    write(chunk, _, done) {
+      stream.text += String(chunk)
+      if (delay > 0) setTimeout(done, delay)
+      else done()
+    },
+  }) as Writable & { text: string }
+  stream.text = ''
+  return stream
+}
+
+/** Runs the command line in this process, with a model that needs no addon. */
+async function sfm(args: string[], input = '', environment: Partial<Environment> = {}) {
+  const stdout = sink()
+  const stderr = sink()
+  const loaded: Array<string | undefined> = []
+  const status = await run(args, {
+    stdin: Readable.from([Buffer.from(input)]),
+    stdout,
+    stderr,
+    controller: new AbortController(),
+    loadModel: async (source) => {
+      loaded.push(source)
+      return fakeModel(behaviour)
+    },
+    ...environment,
+  })
+  const lines = stdout.text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+  return { status, out: stdout.text, err: stderr.text, lines, loaded }
+}
+
+describe('sfm', () => {
+  it('prints help and its version', async () => {
+    const help = await sfm(['--help'])
+    expect(help.status).toBe(0)
+    for (const command of ['info', 'decode', 'fit', 'compare', 'bench'])
+      expect(help.out).toMatch(new RegExp(`^  ${command} `, 'm'))
+    for (const later of ['train', 'evaluate', 'convert', 'serve', 'worker']) expect(help.out).not.toContain(later)
+    const version = await sfm(['--version'])
+    expect(version).toMatchObject({ status: 0, err: '' })
+    expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect((await sfm(['fit', '--help'])).out).not.toContain('--joint')
+  })
+
+  it.each<[string[], RegExp]>([
+    [[], /Usage: sfm/],
+    [['train'], /^sfm: unknown command 'train'/],
+    [['fit'], /^sfm: missing required argument 'INPUT'/],
+    [['fit', 'a', '--nonsense'], /^sfm: unknown option '--nonsense'/],
+    [
+      ['fit', 'a', '--format', 'json,fbx', '--out', 'x'],
+      /--format <LIST>.*'json,fbx' is invalid\. Expected a list of json, glb, obj, ply\./,
+    ],
+    [['fit', 'a', '--format', 'png', '--out', 'x'], /Writing pictures \(png\) is not part of this version\./],
+    [['fit', 'a', '--format', 'glb'], /^sfm: --format glb needs --out DIR\n$/],
+    [['fit', 'a', '--focal', 'long'], /--focal <PX>.*'long' is invalid\. Expected a number above 0\./],
+    [['fit', 'a', '--focal', '-3'], /Expected a number above 0/],
+    [['fit', 'a', '--jobs', '1.5'], /Expected a whole number from 1/],
+    [['fit', 'a', '--device', 'gpu'], /Expected auto, cpu, cuda or cuda:N/],
+    [['fit', 'a', '--camera', 'fisheye'], /Allowed choices are perspective, weak/],
+    [
+      ['fit', 'a', '--joint'],
+      /^sfm: --joint: fitting several images of one person together is not part of this version\n$/,
+    ],
+    [['decode'], /required option '--out <DIR>' not specified/],
+    [['decode', '--out', 'x', '--count', '0'], /Expected a whole number from 1/],
+    [['decode', '--out', 'x', '--seed', 'x'], /Expected a whole number in 0\.\.4294967295/],
+    [['decode', '--out', 'x', '--format', 'json'], /Expected a list of glb, obj, ply/],
+    [['decode', '--out', 'x', '--latents', 'f', '--count', '2'], /^sfm: --latents FILE takes the faces from the file/],
+    [['compare'], /missing required argument 'RESULT'/],
+    [['info', 'a', 'b'], /too many arguments/],
+  ])('%j is bad usage', async (args, message) => {
+    const { status, out, err, loaded } = await sfm(args)
+    expect(err).toMatch(message)
+    expect({ status, out, loaded }).toEqual({ status: 2, out: '', loaded: [] })
+  })
+
+  it('prints an error as one line, and its stack when asked to', async () => {
+    const loadModel = async () => {
+      throw new SfmError('INVALID_MODEL', 'mean: truncated')
+    }
+    expect(await sfm(['info'], '', { loadModel })).toMatchObject({ status: 1, out: '', err: 'sfm: mean: truncated\n' })
+    expect((await sfm(['info'], '', { loadModel, debug: true })).err).toMatch(/mean: truncated\n +at /)
+  })
+})
+
+describe('sfm fit', () => {
+  it('answers each line of standard input with a line', async () => {
+    const { status, lines, err } = await sfm(['fit', '-'], `${face('a1')}\n${face('a2')}\n`)
+    expect(status).toBe(0)
+    expect(err).toBe('')
+    expect(lines.map(({ id, usable }) => [id, usable])).toEqual([
+      ['a1', true],
+      ['a2', true],
+    ])
+    expect(lines[0]).not.toHaveProperty('files')
+    expect(behaviour.open).toBe(0)
+  })
+
+  it('says what was not usable, in its place, and does the rest', async () => {
+    const input = [face('a1'), '{"id": "broken"', face('bad3'), face('a4', 'unknown'), face('a5')].join('\n')
+    const { status, lines, err } = await sfm(['fit', '-', 'nowhere.json'], input)
+    expect(status).toBe(1)
+    expect(lines.map(({ id, status }) => [id, status])).toEqual([
+      ['a1', 'converged'],
+      ['stdin-2', 'failed'],
+      ['bad3', 'max-iterations'],
+      ['a4', 'failed'],
+      ['a5', 'converged'],
+      ['nowhere', 'failed'],
+    ])
+    expect(err.trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^sfm: standard input:2: not valid JSON: /),
+      'sfm: standard input:3 (bad3): not usable: the residuals are too large',
+      'sfm: standard input:4 (a4): scheme: the model has no scheme "unknown"',
+      'sfm: nowhere.json: no such file or directory',
+    ])
+    expect(lines[3].message).toBe('scheme: the model has no scheme "unknown"')
+  })
+
+  it('writes a file for each format, and meshes of usable faces alone', async () => {
+    const args = ['fit', '-', '--out', at('faces', 'new'), '--format', 'json,glb,obj,ply']
+    const { status, out, err } = await sfm(args, [face('a1'), face('bad2'), face('../a1'), face('a1')].join('\n'))
+    expect({ status, out }).toEqual({ status: 1, out: '' })
+    expect(err).toMatch(/^sfm: standard input:2 \(bad2\).*\nsfm: 4 faces, \S+ faces\/s, 1 not usable, in .*new\n$/)
+    const meshes = (name: string) => ['glb', 'json', 'obj', 'ply'].map((format) => `${name}.${format}`)
+    expect(await readdir(at('faces', 'new'))).toEqual(
+      [...meshes('_a1'), ...meshes('a1-2'), ...meshes('a1'), 'bad2.json'].sort(),
+    )
+    const json = JSON.parse(await readFile(at('faces', 'new', 'a1-2.json'), 'utf8'))
+    expect(json).toMatchObject({ id: 'a1', files: { glb: 'a1-2.glb', obj: 'a1-2.obj', ply: 'a1-2.ply' } })
+    expect(JSON.parse(await readFile(at('faces', 'new', 'bad2.json'), 'utf8')).files).toEqual({})
+  })
+
+  it('prints what it writes with --json', async () => {
+    const { lines, err } = await sfm(['fit', '-', '--out', at('x'), '--format', 'obj', '--json'], face('a1'))
+    expect(lines).toMatchObject([{ id: 'a1', files: { obj: 'a1.obj' } }])
+    expect(err).toBe('')
+    expect(await readdir(at('x'))).toEqual(['a1.obj'])
+  })
+
+  it('hands its options on', async () => {
+    const options = [
+      '--camera',
+      'weak',
+      '--focal',
+      '900',
+      '--device',
+      'cuda:1',
+      '--jobs',
+      '3',
+      '--model',
+      'm.safetensors',
+    ]
+    const { loaded } = await sfm(['fit', '-', ...options], face('a1'))
+    expect(loaded).toEqual(['m.safetensors'])
+    expect(behaviour.options).toEqual([{ device: 'cuda:1', camera: 'weak', focal: 900, threads: 3 }])
+    await sfm(['fit', '-'], face('a1'))
+    expect(behaviour.options[1]).toEqual({ device: 'auto' })
+  })
+
+  it('keeps the order of thousands of lines, with a slow reader', async () => {
+    behaviour.delay = (batch) => (batch * 5) % 7
+    const ids = Array.from({ length: 2000 }, (_, i) => `f${i}`)
+    const stdout = sink(1)
+    await sfm(['fit', '-'], ids.map((id) => face(id)).join('\n'), { stdout })
+    expect(
+      stdout.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).id),
+    ).toEqual(ids)
+  })
+
+  it('on Ctrl-C gives out what is done, lets go of everything, and ends with 130', async () => {
+    const controller = new AbortController()
+    behaviour.delay = (batch) => (batch === 0 ? 0 : 10_000)
+    async function* endless() {
+      for (let i = 0; ; i++) {
+        yield Buffer.from(`${face(`f${i}`)}\n`)
+        if (i > 300) await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    }
+    const stdin = Readable.from(endless())
+    setTimeout(() => {
+      behaviour.delay = () => 0
+      controller.abort()
+    }, 300)
+    behaviour.delay = (batch) => (batch === 0 ? 0 : 400)
+    const { status, lines, err } = await sfm(['fit', '-'], '', { stdin, controller })
+    expect(status).toBe(130)
+    expect(err).toBe('')
+    expect(lines.map(({ id }) => id)).toEqual(Array.from({ length: 256 }, (_, i) => `f${i}`))
+    expect(behaviour.open).toBe(0)
+  })
+
+  it('ends in peace when its reader has gone', async () => {
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    })
+    const { status, err } = await sfm(['fit', '-'], Array.from({ length: 3000 }, (_, i) => face(`f${i}`)).join('\n'), {
+      stdout,
+    })
+    expect({ status, err }).toEqual({ status: 0, err: '' })
+    expect(behaviour.batches.length).toBeLessThan(12)
+    expect(behaviour.open).toBe(0)
+  })
+
+  it('ends with an error when its output cannot be written', async () => {
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('no space left'), { code: 'ENOSPC' })),
+    })
+    expect(await sfm(['fit', '-'], face('a'), { stdout })).toMatchObject({
+      status: 1,
+      err: 'sfm: standard output: no space left\n',
+    })
+    await writeFile(at('file'), '')
+    expect((await sfm(['fit', '-', '--out', at('file', 'x')], face('a'))).status).toBe(1)
+  })
+
+  it('ends with an error that is no face’s fault', async () => {
+    behaviour.failure = new SfmError('DEVICE_UNAVAILABLE', 'the device was lost')
+    expect(await sfm(['fit', '-'], face('a'))).toMatchObject({ status: 1, err: 'sfm: the device was lost\n' })
+    expect(behaviour.open).toBe(0)
+  })
+
+  it('shows progress on a terminal alone, at most ten times a second', async () => {
+    const stderr = Object.assign(sink(), { isTTY: true })
+    behaviour.delay = () => 5
+    await sfm(['fit', '-'], [...Array.from({ length: 5000 }, (_, i) => face(`f${i}`)), face('bad')].join('\n'), {
+      stderr,
+    })
+    expect(stderr.text).toContain('\r\x1b[2K256 faces, ')
+    expect(stderr.text.split('\r\x1b[2K').length).toBeLessThan(15)
+    expect(stderr.text).toContain('sfm: standard input:5001 (bad): not usable')
+    expect(stderr.text.endsWith('\r\x1b[2K')).toBe(true)
+  })
+})
+
+describe('sfm decode', () => {
+  it('writes faces drawn at random, the same for a seed', async () => {
+    const { status, out, err } = await sfm([
+      'decode',
+      '--count',
+      '10',
+      '--seed',
+      '3',
+      '--out',
+      at('a'),
+      '--format',
+      'ply,obj',
+    ])
+    expect({ status, out }).toEqual({ status: 0, out: '' })
+    expect(err).toBe(`sfm: 10 faces written to ${at('a')}\n`)
+    expect((await readdir(at('a'))).slice(0, 3)).toEqual(['face-01.obj', 'face-01.ply', 'face-02.obj'])
+    await sfm(['decode', '--count', '10', '--seed', '3', '--out', at('b'), '--format', 'ply'])
+    const [a, b] = await Promise.all(['a', 'b'].map((name) => readFile(at(name, 'face-07.ply'))))
+    expect(a!.equals(b!)).toBe(true)
+  })
+
+  it('writes given latents, and prints what it reads again', async () => {
+    const { lines } = await sfm(['decode', '--count', '2', '--out', at('a'), '--format', 'ply', '--json'])
+    expect(lines[0]).toMatchObject({ id: 'face-1', expression: { mouthSmile: 0.5 }, files: { ply: 'face-1.ply' } })
+    const again = await sfm(
+      ['decode', '--latents', '-', '--out', at('b'), '--format', 'ply'],
+      lines.map((line) => JSON.stringify(line)).join('\n'),
+    )
+    expect(again.status).toBe(0)
+    const [a, b] = await Promise.all(['a', 'b'].map((name) => readFile(at(name, 'face-2.ply'))))
+    expect(a!.equals(b!)).toBe(true)
+  })
+
+  it('says which latents are not the model’s, and writes the others', async () => {
+    const { lines } = await sfm(['decode', '--out', at('a'), '--json'])
+    const input = [JSON.stringify({ identity: [1] }), '{', JSON.stringify(lines[0]), '{"id": 3, "identity": [1]}'].join(
+      '\n',
+    )
+    await writeFile(at('l.jsonl'), input)
+    const { status, err } = await sfm(['decode', '--latents', at('l.jsonl'), '--out', at('b')])
+    expect(status).toBe(1)
+    expect(err.replaceAll(folder, '').trimEnd().split('\n')).toEqual([
+      expect.stringMatching(/^sfm: \/l\.jsonl:1: identity: expected 7 numbers, received /),
+      expect.stringMatching(/^sfm: \/l\.jsonl:2: not valid JSON: /),
+      'sfm: /l.jsonl:4: id: expected a string that is not empty, received 3',
+      'sfm: 1 face written to /b',
+    ])
+    expect(await readdir(at('b'))).toEqual(['face-1.glb'])
+  })
+})
+
+describe('sfm info', () => {
+  it('says what the model holds', async () => {
+    const { status, out } = await sfm(['info'])
+    expect(status).toBe(0)
+    expect(out).toMatch(/^name +tiny 1\.0\.0\nlicence +MIT\nattribution +made of formulas\n/)
+    expect(out).toMatch(/^identity +7 latents, on the unit sphere in R\^7$/m)
+    expect(out).toMatch(/^landmarks +tiny12 \(12\), ibug68 \(68\)$/m)
+    expect(behaviour.open).toBe(0)
+  })
+
+  it('says it to machines', async () => {
+    await writeFile(at('m'), 'x'.repeat(123))
+    const { lines, loaded } = await sfm(['info', at('m'), '--json'])
+    expect(loaded).toEqual([at('m')])
+    expect(lines[0]).toMatchObject({
+      ...{ name: 'tiny', license: 'MIT', units: 'mm', latent: 'sphere', vertices: 63, identities: 7, expressions: 4 },
+      ...{
+        schemes: [
+          { name: 'tiny12', landmarks: 12 },
+          { name: 'ibug68', landmarks: 68 },
+        ],
+        uv: true,
+        albedo: false,
+        fileBytes: 123,
+      },
+    })
+  })
+})
+
+describe('sfm compare', () => {
+  const result = (id: string, embedding: number[], usable = true) =>
+    JSON.stringify({ id, usable, message: 'm', embedding })
+
+  it('compares all pairs', async () => {
+    await writeFile(at('a.json'), result('a', [1, 0]))
+    await writeFile(at('b.jsonl'), `${result('b', [0, 1])}\n${result('c', [Math.SQRT1_2, Math.SQRT1_2])}\n`)
+    const { status, out } = await sfm(['compare', at('a.json'), at('b.jsonl')])
+    expect(status).toBe(0)
+    expect(out).toBe('      cosine  angle\na  b  0.0000  90.0°\na  c  0.7071  45.0°\nb  c  0.7071  45.0°\n')
+    const { lines } = await sfm(['compare', folder, '--json'])
+    expect(lines.map(({ a, b }) => a + b)).toEqual(['ab', 'ac', 'bc'])
+    expect(lines[0].angle).toBeCloseTo(Math.PI / 2, 10)
+    expect(lines[1].cosine).toBeCloseTo(Math.SQRT1_2, 10)
+  })
+
+  it('leaves out what is not usable, and says so', async () => {
+    const input = [result('a', [1, 0]), result('b', [], false), result('a', [0, 1]), '{}'].join('\n')
+    const { status, lines, err } = await sfm(['compare', '-', '--json'], input)
+    expect(status).toBe(1)
+    expect(lines.map(({ a, b }) => [a, b])).toEqual([['standard input:1', 'standard input:3']])
+    expect(err).toBe(
+      'sfm: standard input:2: not usable: m\nsfm: standard input:4: embedding: expected an array of numbers, received undefined\n',
+    )
+  })
+
+  it('needs two results of one model', async () => {
+    expect((await sfm(['compare', '-'], result('a', [1]))).err).toBe(
+      'sfm: expected two or more usable results, received 1\n',
+    )
+    const { status, err } = await sfm(['compare', '-'], `${result('a', [1, 0])}\n${result('b', [1])}`)
+    expect(status).toBe(1)
+    expect(err).toBe(
+      'sfm: results of different models cannot be compared: standard input:1 (2 numbers), standard input:2 (1 numbers)\n',
+    )
+  })
+})
