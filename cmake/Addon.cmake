@@ -17,11 +17,14 @@ target_compile_definitions(sphere_face_model PRIVATE
   NAPI_VERSION=8 NODE_ADDON_API_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED BUILDING_NODE_EXTENSION)
 target_link_libraries(sphere_face_model PRIVATE sfm_core ${CMAKE_JS_LIB})
 
+# Nothing may be seen from outside but Node-API's two entry points, and no newer libstdc++ be needed than the user has.
 if(APPLE)
-  target_link_options(sphere_face_model PRIVATE -undefined dynamic_lookup)
+  target_link_options(sphere_face_model PRIVATE -undefined dynamic_lookup
+    LINKER:-exported_symbol,_napi_register_module_v1 LINKER:-exported_symbol,_node_api_module_get_api_version_v1)
 elseif(UNIX)
-  # Only Node-API's two entry points may be seen from outside, and no newer libstdc++ may be needed than the user has.
-  target_link_options(sphere_face_model PRIVATE LINKER:--exclude-libs,ALL)
+  set(symbols ${CMAKE_SOURCE_DIR}/cmake/addon.map)
+  target_link_options(sphere_face_model PRIVATE LINKER:--exclude-libs,ALL LINKER:--version-script=${symbols})
+  set_target_properties(sphere_face_model PROPERTIES LINK_DEPENDS ${symbols})
   if(NOT SFM_SANITIZE)
     target_link_options(sphere_face_model PRIVATE -static-libstdc++ -static-libgcc)
   endif()

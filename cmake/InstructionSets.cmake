@@ -40,36 +40,38 @@ set(sfm_available_avx512 ${SFM_X86_64})
 set(sfm_available_amx ${SFM_X86_64})
 set(sfm_available_neon ${SFM_ARM64})
 
-# Moves the files of every instruction set out of the list of sources, into sfm_sources_<set>.
+# Moves the files of every instruction set out of the list of sources, into <list>_<set>.
 macro(sfm_take_instruction_set_sources list)
   foreach(set IN LISTS sfm_instruction_sets)
-    set(sfm_sources_${set} ${${list}})
-    list(FILTER sfm_sources_${set} INCLUDE REGEX "_${set}\\.cpp$")
+    set(${list}_${set} ${${list}})
+    list(FILTER ${list}_${set} INCLUDE REGEX "_${set}\\.cpp$")
     list(FILTER ${list} EXCLUDE REGEX "_${set}\\.cpp$")
   endforeach()
 endmacro()
 
-function(sfm_add_instruction_sets target)
+# Adds the files taken out of `list` to the target, each set as the object library <target>_<set>.
+function(sfm_add_instruction_sets target list)
   foreach(set IN LISTS sfm_instruction_sets)
-    if(sfm_available_${set} AND sfm_sources_${set})
-      add_library(sfm_${set} OBJECT ${sfm_sources_${set}})
-      target_include_directories(sfm_${set} PRIVATE native)
-      target_link_libraries(sfm_${set} PRIVATE sfm_options)
-      target_compile_options(sfm_${set} PRIVATE ${sfm_flags_${set}})
-      target_sources(${target} PRIVATE $<TARGET_OBJECTS:sfm_${set}>)
+    if(sfm_available_${set} AND ${list}_${set})
+      add_library(${target}_${set} OBJECT ${${list}_${set}})
+      target_include_directories(${target}_${set} PRIVATE native)
+      target_link_libraries(${target}_${set} PRIVATE sfm_options)
+      target_compile_options(${target}_${set} PRIVATE ${sfm_flags_${set}})
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${target}_${set}>)
     endif()
   endforeach()
 endfunction()
 
-# One test per instruction set that its objects define no weak symbols (see above). Sanitizers add weak symbols of their own.
-function(sfm_test_instruction_sets)
+# One test per instruction set that the target's objects for it define no weak symbols (see above). Sanitizers add weak symbols
+# of their own.
+function(sfm_test_instruction_sets target)
   if(NOT CMAKE_NM OR NOT CMAKE_SYSTEM_NAME STREQUAL Linux OR SFM_SANITIZE)
     return()
   endif()
   foreach(set IN LISTS sfm_instruction_sets)
-    if(TARGET sfm_${set})
-      add_test(NAME no_weak_symbols_${set}
-        COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=$<TARGET_OBJECTS:sfm_${set}>"
+    if(TARGET ${target}_${set})
+      add_test(NAME no_weak_symbols_${target}_${set}
+        COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DOBJECTS=$<TARGET_OBJECTS:${target}_${set}>"
                 -P ${CMAKE_SOURCE_DIR}/cmake/NoWeakSymbols.cmake)
     endif()
   endforeach()

@@ -19,36 +19,40 @@ export interface Comparison {
  * const { cosine } = compare(results[0], results[1])
  */
 export function compare(a: { embedding: ArrayLike<number> }, b: { embedding: ArrayLike<number> }): Comparison {
-  const left = embedding(a, 'a')
-  const right = embedding(b, 'b')
+  const left = direction(a, 'a')
+  const right = direction(b, 'b')
   if (left.length !== right.length)
     throw invalidArgument('b.embedding', `${left.length} numbers, as a.embedding has`, right)
+  if (left.every(isZero) || right.every(isZero)) return { cosine: 0, angle: Math.PI / 2 }
   let dot = 0
-  let leftSquared = 0
-  let rightSquared = 0
-  let distance = 0
+  let difference = 0
+  let sum = 0
   for (let i = 0; i < left.length; i++) {
-    const x = left[i] as number
-    const y = right[i] as number
-    if (!Number.isFinite(x)) throw invalidArgument(`a.embedding[${i}]`, 'a finite number', x)
-    if (!Number.isFinite(y)) throw invalidArgument(`b.embedding[${i}]`, 'a finite number', y)
+    const [x, y] = [left[i] as number, right[i] as number]
     dot += x * y
-    leftSquared += x * x
-    rightSquared += y * y
+    difference += (x - y) ** 2
+    sum += (x + y) ** 2
   }
-  if (leftSquared === 0 || rightSquared === 0) return { cosine: 0, angle: Math.PI / 2 }
-  const leftNorm = Math.sqrt(leftSquared)
-  const rightNorm = Math.sqrt(rightSquared)
-  const cosine = Math.min(1, Math.max(-1, dot / (leftNorm * rightNorm)))
-  // From the chord, because an arc cosine loses half its digits near 0.
-  for (let i = 0; i < left.length; i++) distance += ((left[i] as number) / leftNorm - (right[i] as number) / rightNorm) ** 2
-  const angle = cosine > 0 ? 2 * Math.asin(Math.min(1, Math.sqrt(distance) / 2)) : Math.acos(cosine)
-  return { cosine, angle }
+  // Not an arc cosine, which loses half its digits near 0 and pi.
+  return { cosine: Math.min(1, Math.max(-1, dot)), angle: 2 * Math.atan2(Math.sqrt(difference), Math.sqrt(sum)) }
 }
 
-function embedding(value: { embedding: ArrayLike<number> }, name: string): ArrayLike<number> {
+const isZero = (value: number) => value === 0
+
+/** The embedding at length 1, or 0. */
+function direction(value: { embedding: ArrayLike<number> }, name: string): Float64Array {
   const vector = value?.embedding
   if (typeof vector !== 'object' || vector === null || !(vector.length > 0))
     throw invalidArgument(`${name}.embedding`, 'an array of numbers', vector)
-  return vector
+  const numbers = Float64Array.from({ length: vector.length }, (_, i) => {
+    const x = vector[i]
+    if (!Number.isFinite(x)) throw invalidArgument(`${name}.embedding[${i}]`, 'a finite number', x)
+    return x as number
+  })
+  // In two steps, so that no square over- or underflows.
+  const largest = numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
+  if (largest === 0) return numbers
+  const scaled = numbers.map((x) => x / largest)
+  const norm = Math.sqrt(scaled.reduce((total, x) => total + x * x, 0))
+  return scaled.map((x) => x / norm)
 }

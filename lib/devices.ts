@@ -1,3 +1,4 @@
+import { requireOptions } from './decode/Latents.js'
 import { describe, invalidArgument, SfmError } from './errors.js'
 import { native } from './native.js'
 
@@ -40,6 +41,7 @@ export function devices(): Device[] {
  * configureCpu({ threads: 1 })
  */
 export function configureCpu(options: { threads?: number; instructionSet?: string }): void {
+  requireOptions(options)
   const current = native().cpu()
   const { threads = current.threads, instructionSet = current.inUse } = options
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024)

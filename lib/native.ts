@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { ERROR_CODES, type ErrorCode, SfmError } from './errors.js'
+import { ERROR_CODES, type ErrorCode, invalidArgument, SfmError } from './errors.js'
 
 /** The settings of a fit as the native side takes them: every one given. */
 export interface NativeFitOptions {
@@ -107,21 +107,24 @@ function load(): NativeBinding {
 
 /** What the native side threw, as an {@link SfmError} made here, where the caller's stack is at hand. */
 export function fromNative(cause: unknown): unknown {
-  if (!(cause instanceof Error) || cause instanceof SfmError) return cause
-  const code = (cause as { code?: unknown }).code
+  if (typeof cause !== 'object' || cause === null || cause instanceof SfmError) return cause
+  // By its code, not by `instanceof`: a test runner's sandbox has an Error of its own.
+  const { code, message } = cause as { code?: unknown; message?: unknown }
   if (!ERROR_CODES.includes(code as ErrorCode)) return cause
-  return new SfmError(code as ErrorCode, cause.message, { cause })
+  return new SfmError(code as ErrorCode, String(message), { cause })
 }
 
 /**
  * Runs a native call as a promise that an AbortSignal can end early.
  *
  * @param start Starts the call and returns its number.
+ * @param lent Whether the call writes to memory of the caller's: then an abort ends it only when the last thread has let go of that.
  * @throws SfmError ABORTED, with the signal's reason as cause, and whatever the call throws.
  */
 export async function nativeCall<T>(
   signal: AbortSignal | undefined,
   start: (callback: Callback<T>) => number,
+  lent = false,
 ): Promise<T> {
   throwIfAborted(signal)
   let onAbort: (() => void) | undefined
@@ -130,20 +133,32 @@ export async function nativeCall<T>(
       const call = start((error, value) => (error === null ? resolve(value as T) : reject(error)))
       onAbort = () => {
         native().cancel(call)
-        reject(aborted(signal as AbortSignal))
+        if (!lent) reject(ABORT)
       }
       signal?.addEventListener('abort', onAbort, { once: true })
     })
   } catch (error) {
-    // Made anew after the await, the error carries the stack of the caller's await as well.
-    throw error instanceof SfmError ? error : fromNative(error)
+    // Made after the await, an error carries the stack of the caller's await as well.
+    if (signal?.aborted && (error === ABORT || (error as { code?: unknown }).code === 'ABORTED')) throw aborted(signal)
+    throw fromNative(error)
   } finally {
     if (onAbort) signal?.removeEventListener('abort', onAbort)
   }
 }
 
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw aborted(signal)
+/** What a promise is rejected with until its error can be made. */
+const ABORT = Symbol('abort')
+
+/**
+ * For calls that have not begun.
+ *
+ * @throws SfmError ABORTED, and INVALID_ARGUMENT for what is no signal.
+ */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal === undefined || signal === null) return
+  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
+    throw invalidArgument('signal', 'an AbortSignal', signal)
+  if (signal.aborted) throw aborted(signal)
 }
 
 function aborted(signal: AbortSignal): SfmError {

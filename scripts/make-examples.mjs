@@ -39,9 +39,8 @@ const model = await SphereFaceModel.load()
 const draws = model.sample({ count: FACES.length + 1, seed: SEED })
 const observations = []
 for (const [i, { id, yaw = 0, pitch = 0, roll = 0, distance, camera, expression = {}, ...how }] of FACES.entries()) {
-  const vertices = await model.decode({ identity: draws[i].identity, expression })
-  const view = { yaw, pitch, roll, distance, camera }
-  const observation = syntheticObservation(vertices, model.data.schemes.get(how.scheme), view)
+  const latents = { identity: draws[i].identity, expression }
+  const observation = await observe(latents, how.scheme, { yaw, pitch, roll, distance, camera })
   observation.points = observation.points.map((point, l) => (covers(how.hidden, l) ? null : rounded(point)))
   if (how.focal === false) delete observation.camera.focal
   observations.push({ id, ...observation })
@@ -50,6 +49,10 @@ await mkdir(folder, { recursive: true })
 await writeFile(join(folder, 'drawn.jsonl'), observations.map((each) => `${JSON.stringify(each)}\n`).join(''))
 await writeFile(join(folder, 'drawn-frontal.pts'), await frontal(draws[FACES.length]))
 model.dispose()
+
+async function observe(latents, scheme, view) {
+  return syntheticObservation(await model.decode(latents, { scheme }), model.data.schemes.get(scheme), view)
+}
 
 /** From, to, and again from, to. */
 function covers(ranges = [], landmark) {
@@ -64,8 +67,7 @@ function rounded(point) {
 /** A face from the front in the form of the 300-W data sets, which count pixels from 1 at their centres. */
 async function frontal(latents) {
   const view = { yaw: 3, pitch: -5, roll: 2, distance: 600, camera: square }
-  const vertices = await model.decode({ identity: latents.identity, expression: smile })
-  const { points } = syntheticObservation(vertices, model.data.schemes.get('ibug68'), view)
+  const { points } = await observe({ identity: latents.identity, expression: smile }, 'ibug68', view)
   const rows = points.map((point) => point.map((value) => (value + 0.5).toFixed(3)).join(' '))
   return ['version: 1', `n_points: ${points.length}`, '{', ...rows, '}', ''].join('\n')
 }

@@ -9,6 +9,13 @@ export interface Cli {
   messages: Messages
   /** Fires on Ctrl-C, and when the reader of standard output has gone. */
   signal: AbortSignal
+  engine: Engine
+}
+
+/** The package behind the command line. */
+export interface Engine {
   /** The model of `--model`, or the embedded one. */
   loadModel(source?: string): Promise<SphereFaceModel>
+  /** How many threads calls from now on use. */
+  setThreads(count: number): Promise<void>
 }

@@ -35,38 +35,33 @@ interface Measurement {
 
 /** `sfm bench`: how fast this machine decodes and fits. */
 export async function bench(options: BenchCommandOptions, cli: Cli): Promise<number> {
-  const model = await cli.loadModel(options.model)
+  using model = await cli.engine.loadModel(options.model)
+  using fitter = await model.createFitter({ device: options.device })
+  const { messages, signal } = cli
   try {
-    const { signal } = cli
     const decode: Measurement[] = []
     for (const batch of DECODE_BATCHES) {
-      cli.messages.progress(`decode, ${batch} at a time`)
+      messages.progress(`decode, ${batch} at a time`)
       const latents = model.sample({ count: batch, seed: SEED })
-      const out = new Float32Array(batch * model.vertexCount * 3)
+      // Shared memory is written to directly, an ordinary array only by a copy.
+      const out = new Float32Array(new SharedArrayBuffer(batch * model.vertexCount * 3 * 4))
       decode.push(await measure(batch, signal, () => model.decode(latents, { out, signal })))
     }
-    cli.messages.progress('drawing faces to fit')
+    messages.progress(`fit, ${FIT_FACES} at a time`)
     const observations = await syntheticFaces(model, FIT_FACES)
-    const fitter = await model.createFitter({ device: options.device })
-    try {
-      cli.messages.progress(`fit, ${FIT_FACES} at a time`)
-      const results = await fitter.fit(observations, { signal })
-      const fit = {
-        ...(await measure(FIT_FACES, signal, () => fitter.fit(observations, { signal }))),
-        scheme: SCHEME,
-        usable: results.filter(({ usable }) => usable).length,
-        medianRmse: median(results.flatMap(({ rmse }) => rmse ?? [])),
-      }
-      cli.messages.endProgress()
-      const report: Report = { machine: thisMachine(), model: model.metadata.name, device: options.device, decode, fit }
-      await cli.out.write(options.json ? `${JSON.stringify(report)}\n` : describe(report))
-      return EXIT.success
-    } finally {
-      fitter.dispose()
+    const results = await fitter.fit(observations, { signal })
+    const fit = {
+      ...(await measure(FIT_FACES, signal, () => fitter.fit(observations, { signal }))),
+      scheme: SCHEME,
+      usable: results.filter(({ usable }) => usable).length,
+      medianRmse: median(results.flatMap(({ rmse }) => rmse ?? [])),
     }
+    messages.endProgress()
+    const report: Report = { machine: thisMachine(), model: model.metadata.name, device: options.device, decode, fit }
+    await cli.out.write(options.json ? `${JSON.stringify(report)}\n` : describe(report))
+    return EXIT.success
   } finally {
-    cli.messages.endProgress()
-    model.dispose()
+    messages.endProgress()
   }
 }
 
@@ -76,8 +71,8 @@ async function syntheticFaces(model: SphereFaceModel, count: number): Promise<Ob
   if (scheme === undefined)
     throw new SfmError('UNKNOWN_SCHEME', `the benchmark needs a model with the scheme ${SCHEME}`)
   const latents: Latents[] = model.sample({ count, seed: SEED })
-  const vertices = await model.decode(latents)
-  const size = model.vertexCount * 3
+  const landmarks = await model.decode(latents, { scheme: SCHEME })
+  const size = scheme.count * 3
   return latents.map((_, i) => {
     // Multiples of irrational numbers fill the range evenly, in the same way on every machine.
     const spread = (step: number, range: number) => (((i + 1) * step) % 1) * 2 * range - range
@@ -88,7 +83,7 @@ async function syntheticFaces(model: SphereFaceModel, count: number): Promise<Ob
       distance: 700,
       camera: { type: 'perspective', focal: 1400, principal: [320, 320] },
     }
-    return syntheticObservation(vertices.subarray(i * size, (i + 1) * size), scheme, view)
+    return syntheticObservation(landmarks.subarray(i * size, (i + 1) * size), scheme, view)
   })
 }
 

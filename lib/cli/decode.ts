@@ -32,7 +32,7 @@ export async function decode(options: DecodeCommandOptions, cli: Cli): Promise<n
   if (options.latents !== undefined && (options.count !== undefined || options.seed !== undefined)) {
     throw new UsageError('--latents FILE takes the faces from the file: --count and --seed do not go with it')
   }
-  const model = await cli.loadModel(options.model)
+  using model = await cli.engine.loadModel(options.model)
   try {
     const folder = await ResultFolder.open(options.out, options.format, model)
     const faces = options.latents === undefined ? drawn(model, options) : fromFile(options.latents, cli)
@@ -65,11 +65,9 @@ export async function decode(options: DecodeCommandOptions, cli: Cli): Promise<n
     return failed === 0 ? EXIT.success : EXIT.failure
   } finally {
     messages.endProgress()
-    model.dispose()
   }
 }
 
-/** Drawn in pieces, as a million faces at once would be a gigabyte. The seed of a piece is its own. */
 function* drawn(model: SphereFaceModel, { count = 1, seed = 1 }: DecodeCommandOptions): Generator<Face> {
   const digits = String(count).length
   const latents = model.sample({ count, seed })

@@ -30,12 +30,12 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
     throw new UsageError('--joint: fitting several images of one person together is not part of this version')
   requireFolder(options.out, options.format)
 
-  const model = await cli.loadModel(options.model)
-  const fitter = await model.createFitter({
+  if (options.jobs !== undefined) await cli.engine.setThreads(options.jobs)
+  using model = await cli.engine.loadModel(options.model)
+  using fitter = await model.createFitter({
     device: options.device,
     ...(options.camera && { camera: options.camera }),
     ...(options.focal && { focal: options.focal }),
-    ...(options.jobs && { threads: options.jobs }),
   })
   try {
     const folder = options.out === undefined ? undefined : await ResultFolder.open(options.out, options.format, model)
@@ -52,20 +52,18 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
           tally.add(outcome)
           if (!outcome.usable) messages.say(complaint(outcome))
           if (prints) lines.push(record)
+          if (messages.showsProgress) messages.progress(tally.toString())
         }
       } finally {
         // What is done is given out even if the rest of the batch is not going to be.
         await out.lines(lines)
       }
-      messages.progress(tally.toString())
     }
     messages.endProgress()
     if (options.out !== undefined && !options.json) messages.say(`${tally}, in ${options.out}`)
     return tally.unusable === 0 ? EXIT.success : EXIT.failure
   } finally {
     messages.endProgress()
-    fitter.dispose()
-    model.dispose()
   }
 }
 

@@ -11,14 +11,10 @@ export interface InfoCommandOptions {
 
 /** `sfm info`: what a model holds, and its licence. */
 export async function info(source: string | undefined, options: InfoCommandOptions, cli: Cli): Promise<number> {
-  const model = await cli.loadModel(source)
-  try {
-    const facts = factsOf(model.data, source === undefined ? undefined : await fileSize(source))
-    await cli.out.write(options.json ? `${JSON.stringify(facts)}\n` : describe(facts))
-    return EXIT.success
-  } finally {
-    model.dispose()
-  }
+  using model = await cli.engine.loadModel(source)
+  const facts = factsOf(model.data, source === undefined ? undefined : await fileSize(source))
+  await cli.out.write(options.json ? `${JSON.stringify(facts)}\n` : describe(facts))
+  return EXIT.success
 }
 
 type Facts = ReturnType<typeof factsOf>

@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { Command, CommanderError, Option } from 'commander'
 import { SfmError } from '../errors.js'
-import type { SphereFaceModel } from '../model/SphereFaceModel.js'
-import type { Cli } from './Cli.js'
+import type { Cli, Engine } from './Cli.js'
 import { EXIT } from './exitCode.js'
 import { Messages } from './Messages.js'
 import { Output } from './Output.js'
@@ -19,8 +18,8 @@ export interface Environment {
   controller: AbortController
   /** Whether errors are to be printed with their stacks. */
   debug?: boolean
-  /** Loads a model; the package's own by default. */
-  loadModel?: (source?: string) => Promise<SphereFaceModel>
+  /** The package's own by default. */
+  engine?: Engine
 }
 
 /**
@@ -31,11 +30,11 @@ export interface Environment {
  * process.exitCode = await run(['info', '--json'], { ...process, controller: new AbortController() })
  */
 export async function run(args: readonly string[], environment: Environment): Promise<number> {
-  const { stdin, stdout, stderr, controller, debug = false, loadModel = loadFromFile } = environment
+  const { stdin, stdout, stderr, controller, debug = false, engine = OWN_ENGINE } = environment
   const messages = new Messages(stderr)
   const out = new Output(stdout, () => controller.abort())
   let status: number = EXIT.success
-  const cli: Cli = { stdin, out, messages, signal: controller.signal, loadModel }
+  const cli: Cli = { stdin, out, messages, signal: controller.signal, engine }
   // Commands take the program's settings over when they are added, so the settings come first.
   const program = new Command('sfm').exitOverride().configureOutput({
     writeOut: (text) => void out.write(text),
@@ -69,12 +68,12 @@ function isAbort(error: unknown): boolean {
   )
 }
 
-async function loadFromFile(source?: string): Promise<SphereFaceModel> {
-  const { SphereFaceModel } = await import('../model/SphereFaceModel.js')
-  return SphereFaceModel.load(source)
+/** Loaded when a command needs it: `sfm --help` should not wait for a native addon. */
+const OWN_ENGINE: Engine = {
+  loadModel: async (source) => (await import('../index.js')).SphereFaceModel.load(source),
+  setThreads: async (threads) => (await import('../index.js')).configureCpu({ threads }),
 }
 
-/** Each command's code is loaded when it is called: `sfm --help` should not wait for a native addon. */
 function addCommands(program: Command, cli: Cli, finish: (status: number) => void): void {
   program
     .description('Fits 3D face models whose identities lie on the unit sphere to landmarks, and decodes them.')

@@ -4,7 +4,7 @@ import type { LandmarkScheme } from '../model/ModelData.js'
 
 /** How a drawn face is looked at. */
 export interface View {
-  /** Degrees; positive to the subject's own left. */
+  /** Degrees, as in a result's pose: positive to the image's left. */
   yaw: number
   /** Degrees; positive up. */
   pitch: number
@@ -16,25 +16,24 @@ export interface View {
 }
 
 /**
- * The landmarks that a camera sees of a decoded face, exact to rounding: for benchmarks and examples.
+ * What a camera sees of a face's landmarks, exact to rounding: for benchmarks and examples.
  *
- * @param vertices [N,3] mm, in model space, as decode returns them.
+ * @param landmarks [L,3] mm, in model space, as decode returns them for a scheme.
  * @returns An observation with its image, of twice the principal point, and all that is known of the camera.
  * @example
+ * const scheme = model.data.schemes.get('ibug68')
+ * const landmarks = await model.decode(latents, { scheme: 'ibug68' })
  * const camera = { type: 'perspective', focal: 1200, principal: [320, 240] }
- * const view = { yaw: 30, pitch: 0, roll: 0, distance: 700, camera }
- * const observation = syntheticObservation(await model.decode(latents), model.data.schemes.get('ibug68'), view)
+ * const observation = syntheticObservation(landmarks, scheme, { yaw: 30, pitch: 0, roll: 0, distance: 700, camera })
  */
-export function syntheticObservation(vertices: Float32Array, scheme: LandmarkScheme, view: View): Observation {
-  const { camera } = view
-  const rotation = rotationOf(view)
-  const points = landmarks(vertices, scheme).map((landmark) => {
-    if (landmark === null) return null
-    const [x, y, z] = rotation.map(
-      (row) => row[0] * landmark[0] + row[1] * landmark[1] + row[2] * landmark[2],
-    ) as Vector
-    const scale = camera.type === 'weak' ? camera.scale : camera.focal / (z + view.distance)
-    return [scale * x + camera.principal[0], scale * y + camera.principal[1]]
+export function syntheticObservation(landmarks: Float32Array, scheme: LandmarkScheme, view: View): Observation {
+  const { camera, distance } = view
+  const [right, down, forward] = rotationOf(view)
+  const points = Array.from({ length: scheme.count }, (_, l) => {
+    if (isAbsent(scheme, l)) return null
+    const along = (axis: Vector) => axis.reduce((sum, value, i) => sum + value * landmarks[l * 3 + i]!, 0)
+    const scale = camera.type === 'weak' ? camera.scale : camera.focal / (along(forward) + distance)
+    return [scale * along(right) + camera.principal[0], scale * along(down) + camera.principal[1]]
   })
   const [width, height] = camera.principal.map((centre) => Math.round(2 * centre)) as [number, number]
   const known: CameraInput = { type: camera.type, principal: camera.principal }
@@ -44,24 +43,14 @@ export function syntheticObservation(vertices: Float32Array, scheme: LandmarkSch
 
 type Vector = [number, number, number]
 
-/** Points of the mesh; null for those which the model does not have. */
-function landmarks(vertices: Float32Array, { count, indices, weights }: LandmarkScheme): Array<Vector | null> {
-  return Array.from({ length: count }, (_, l) => {
-    const point: Vector = [0, 0, 0]
-    let total = 0
-    for (let corner = 0; corner < 3; corner++) {
-      const weight = weights[l * 3 + corner]!
-      const at = indices[l * 3 + corner]! * 3
-      total += weight
-      for (let axis = 0; axis < 3; axis++) point[axis]! += weight * vertices[at + axis]!
-    }
-    return total === 0 ? null : point
-  })
+/** Landmarks that the model does not have carry no weight. */
+function isAbsent({ weights }: LandmarkScheme, landmark: number): boolean {
+  return weights.subarray(landmark * 3, landmark * 3 + 3).every((weight) => weight === 0)
 }
 
 /** Rows of the rotation from model to camera: nod, then turn, then the flip of axes, then tilt in the image. */
 function rotationOf({ yaw, pitch, roll }: View): [Vector, Vector, Vector] {
-  const [cy, sy] = cosSin(yaw)
+  const [cy, sy] = cosSin(-yaw)
   const [cp, sp] = cosSin(pitch)
   const [cr, sr] = cosSin(roll)
   const turned: [Vector, Vector, Vector] = [

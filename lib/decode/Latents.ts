@@ -1,4 +1,4 @@
-import { describe, invalidArgument } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 
 /** What a face is decoded from. A fit result is one. */
 export interface Latents {
@@ -28,6 +28,9 @@ export interface LatentSizes {
   expressionNames: readonly string[]
 }
 
+/** The native side takes no more at once; so many faces have to be decoded piece by piece anyway. */
+const LARGEST_BATCH = 2 ** 20
+
 /**
  * Checks latents and packs them into flat arrays.
  *
@@ -37,6 +40,7 @@ export interface LatentSizes {
 export function packLatents(faces: readonly Latents[], model: LatentSizes, posed: boolean): PackedLatents {
   const { identityCount: k, expressionCount: e } = model
   const count = faces.length
+  if (count > LARGEST_BATCH) throw invalidArgument('latents', `at most ${LARGEST_BATCH} faces a call`, faces)
   const identity = new Float32Array(count * k)
   let expression: Float32Array | null = null
   const poses = posed ? new Float32Array(count * 12) : null
@@ -90,10 +94,14 @@ function copyNamed(
   }
 }
 
+/** Throws unless a call's options are an object. */
+export function requireOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options)
+}
+
 /** One or many, as a list. */
 export function asList<T>(value: T | readonly T[], name: string): readonly T[] {
   if (Array.isArray(value)) return value
-  if (typeof value !== 'object' || value === null)
-    throw invalidArgument(name, 'an object or an array of them', describe(value))
+  if (typeof value !== 'object' || value === null) throw invalidArgument(name, 'an object or an array of them', value)
   return [value as T]
 }

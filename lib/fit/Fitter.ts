@@ -1,9 +1,9 @@
-import { asList } from '../decode/Latents.js'
+import { asList, requireOptions } from '../decode/Latents.js'
 import { SfmError } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
-import { type NativeFitOptions, type NativeModel, nativeCall } from '../native.js'
+import { type NativeFitOptions, type NativeModel, nativeCall, throwIfAborted } from '../native.js'
 import type { FitResult } from './FitResult.js'
-import { type ResolvedFitterOptions, resolveFitterOptions, type FitterOptions } from './FitterOptions.js'
+import { type FitterOptions, type ResolvedFitterOptions, resolveFitterOptions } from './FitterOptions.js'
 import type { Observation } from './Observation.js'
 import { type PackedObservation, packObservation } from './packObservation.js'
 import { type ResultSizes, resultOf } from './Results.js'
@@ -58,8 +58,13 @@ export class Fitter {
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<FitResult | FitResult[]> {
     if (this.#disposed) throw new SfmError('DISPOSED', 'the fitter has been disposed')
-    const list = asList<Observation>(observations, 'observations')
+    requireOptions(options)
+    const { signal } = options
+    throwIfAborted(signal)
+    this.#model.native()
     const single = !Array.isArray(observations)
+    // Array.from, unlike map, does not leave holes out.
+    const list = Array.from(asList<Observation>(observations, 'observations'))
     const packed = list.map((observation, i) =>
       packObservation(observation, this.#model.schemes, this.#options, single ? 'observation' : `observations[${i}]`),
     )
@@ -67,7 +72,7 @@ export class Fitter {
     const labels = list.map(({ id, subject }) => ({ id, subject }) as Observation)
     const results = new Array<FitResult>(list.length)
     const calls: Promise<void>[] = []
-    for (const members of batches(packed)) calls.push(this.#fitBatch(packed, members, labels, results, options.signal))
+    for (const members of batches(packed)) calls.push(this.#fitBatch(packed, members, labels, results, signal))
     await settle(calls)
     return single ? (results[0] as FitResult) : results
   }

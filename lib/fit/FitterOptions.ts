@@ -1,3 +1,4 @@
+import { requireOptions } from '../decode/Latents.js'
 import { type DeviceName, requireDevice } from '../devices.js'
 import { invalidArgument } from '../errors.js'
 import type { NativeFitOptions } from '../native.js'
@@ -58,9 +59,10 @@ const KNOWN: Record<keyof FitterOptions, true> = {
  * @throws SfmError INVALID_ARGUMENT, DEVICE_UNAVAILABLE
  */
 export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOptions {
-  if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options)
+  requireOptions(options)
   for (const name of Object.keys(options))
-    if (!Object.hasOwn(KNOWN, name)) throw invalidArgument('options', `names among ${Object.keys(KNOWN).join(', ')}`, name)
+    if (!Object.hasOwn(KNOWN, name))
+      throw invalidArgument('options', `names among ${Object.keys(KNOWN).join(', ')}`, name)
   requireDevice(options.device)
   const { camera = 'perspective', focal, robust = true, boundExpression = true, maxIterations = 30 } = options
   if (camera !== 'perspective' && camera !== 'weak') throw invalidArgument('camera', "'perspective' or 'weak'", camera)

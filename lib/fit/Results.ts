@@ -85,7 +85,7 @@ export function resultOf(
     expression[sizes.expressionNames[e] as string] = expressionValues[e] as number
 
   const usable = at(RECORD.usable) === 1
-  return new Result({
+  return Result.of({
     ...(observation.id !== undefined && { id: observation.id }),
     ...(observation.subject !== undefined && { subject: observation.subject }),
     status,
@@ -109,7 +109,9 @@ export function resultOf(
 function message(status: FitStatus, usable: boolean, failure: number, iterations: number): string {
   if (status === 'failed') return FAILURES[failure] ?? 'the fit failed'
   const end =
-    status === 'converged' ? `converged in ${iterations} iterations` : `stopped after ${iterations} iterations, not converged`
+    status === 'converged'
+      ? `converged in ${iterations} iterations`
+      : `stopped after ${iterations} iterations, not converged`
   return usable ? end : `${end}; the landmarks miss the face by more than it could be wrong`
 }
 
@@ -119,7 +121,15 @@ function message(status: FitStatus, usable: boolean, failure: number, iterations
 function poseOf(record: Float64Array): Pose {
   const rotation = record.slice(RECORD.rotation, RECORD.rotation + 9)
   const [r00, , , r10, , , r20, r21, r22] = rotation as unknown as number[] as [
-    number, number, number, number, number, number, number, number, number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
   ]
   const degrees = (radians: number) => (radians * 180) / Math.PI
   return {
@@ -139,15 +149,14 @@ function cameraOf(record: Float64Array, space: 'perspective' | 'weak' | 'scan'):
     : { type: 'perspective', focal: record[RECORD.focal] as number, principal }
 }
 
-interface Result extends FitResult {}
-
+/** Gives a result its JSON form without making that a field of it. */
 class Result {
-  constructor(fields: Omit<FitResult, 'toJSON'>) {
-    Object.assign(this, fields)
+  static of(fields: Omit<FitResult, 'toJSON'>): FitResult {
+    return Object.assign(new Result(), fields)
   }
 
-  toJSON(): Record<string, unknown> {
-    const { expressionValues: _, identity, embedding, pose, residuals, ...rest } = this as FitResult
+  toJSON(this: FitResult): Record<string, unknown> {
+    const { expressionValues: _, identity, embedding, pose, residuals, ...rest } = this
     return {
       ...rest,
       identity: Array.from(identity),

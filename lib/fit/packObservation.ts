@@ -65,17 +65,19 @@ function packPoints(
   if (from instanceof Float32Array || from instanceof Float64Array) return packFlat(from, scheme, name)
   if (!Array.isArray(from)) throw invalidArgument(name, 'an array of points', from)
   const count = scheme.count
-  if (from.length !== count && from.length !== SHORT_FORMS[scheme.name])
+  const length = from.length
+  if (length !== count && length !== SHORT_FORMS[scheme.name])
     throw invalidArgument(name, `${count} points, as ${scheme.name} has`, from)
   let dimensions = 0
   let points = new Float64Array(0)
-  for (let i = 0; i < from.length; i++) {
+  for (let i = 0; i < length; i++) {
     const point = from[i] as readonly number[] | null
     if (point === null) continue
     if (dimensions === 0) {
       // The first point there is says which kind they all are.
       dimensions = Array.isArray(point) ? point.length : 0
-      if (dimensions !== 2 && dimensions !== 3) throw invalidArgument(`${name}[${i}]`, '[x, y], [x, y, z] or null', point)
+      if (dimensions !== 2 && dimensions !== 3)
+        throw invalidArgument(`${name}[${i}]`, '[x, y], [x, y, z] or null', point)
       points = new Float64Array(count * dimensions).fill(Number.NaN)
     }
     if (!Array.isArray(point) || point.length !== dimensions)
@@ -96,13 +98,19 @@ function packFlat(
   { count, name: scheme }: LandmarkScheme,
   name: string,
 ): { dimensions: 2 | 3; points: Float64Array } {
-  const dimensions = from.length / count
-  if (dimensions !== 2 && dimensions !== 3)
-    throw invalidArgument(name, `${2 * count} or ${3 * count} numbers, as ${scheme} has ${count} landmarks`, from)
-  for (let i = 0; i < from.length; i++)
-    if (Math.abs(from[i] as number) === Number.POSITIVE_INFINITY)
-      throw invalidArgument(`${name}[${i}]`, 'a finite number, or NaN for a missing point', from[i])
-  return { dimensions, points: Float64Array.from(from) }
+  // First the copy, by the constructor, which sees the memory and not what a subclass says of it.
+  const numbers = new Float64Array(from)
+  const kind = ([2, 3] as const).find(
+    (d) => numbers.length === d * count || numbers.length === d * SHORT_FORMS[scheme]!,
+  )
+  if (kind === undefined)
+    throw invalidArgument(name, `${2 * count} or ${3 * count} numbers, as ${scheme} has ${count} landmarks`, numbers)
+  const infinite = numbers.findIndex((value) => Math.abs(value) === Number.POSITIVE_INFINITY)
+  if (infinite >= 0)
+    throw invalidArgument(`${name}[${infinite}]`, 'a finite number, or NaN for a missing point', numbers[infinite])
+  const points = new Float64Array(count * kind).fill(Number.NaN)
+  points.set(numbers)
+  return { dimensions: kind, points }
 }
 
 function packConfidence(
@@ -111,10 +119,11 @@ function packConfidence(
   name: string,
 ): Float32Array | null {
   if (from === undefined || from === null) return null
-  if (typeof from !== 'object' || (from.length !== scheme.count && from.length !== SHORT_FORMS[scheme.name]))
+  const length = typeof from === 'object' ? from.length : undefined
+  if (length === undefined || (length !== scheme.count && length !== SHORT_FORMS[scheme.name]))
     throw invalidArgument(name, `${scheme.count} numbers`, from)
   const confidence = new Float32Array(scheme.count)
-  for (let i = 0; i < from.length; i++) {
+  for (let i = 0; i < length; i++) {
     const value = from[i] as number
     if (!(value >= 0 && value <= 1)) throw invalidArgument(`${name}[${i}]`, 'a number from 0 to 1', value)
     confidence[i] = value

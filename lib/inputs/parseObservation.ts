@@ -24,6 +24,7 @@ export function parseObservation(value: unknown): Observation {
   if (value.subject != null) observation.subject = text('subject', value.subject, 'a string that is not empty')
   if (value.image != null) observation.image = image(value.image)
   if (value.confidence != null) observation.confidence = confidence(value.confidence, observation.points.length)
+  if (value.noise != null) observation.noise = positive('noise', value.noise, 'a positive number')
   if (value.camera != null) observation.camera = camera(value.camera)
   return observation
 }
@@ -92,9 +93,9 @@ function principal(value: unknown): [number, number] {
   return [value[0], value[1]]
 }
 
-function positive(path: string, value: unknown): number {
+function positive(path: string, value: unknown, expected = 'a positive number of pixels'): number {
   if (typeof value !== 'number' || !(value > 0 && value < Infinity)) {
-    throw unexpected(path, 'a positive number of pixels', value)
+    throw unexpected(path, expected, value)
   }
   return value
 }

@@ -21,7 +21,10 @@ export class Dimensions {
     return new Dimensions(this.#sizes)
   }
 
-  /** Whether a tensor of these sizes has this shape; settles the dimensions that were open, at 1 or more (E: at 0 or more). */
+  /**
+   * Whether a tensor of these sizes has this shape; settles the dimensions that were open, at 1 or more (E: at 0 or
+   * more).
+   */
   fits(shape: Shape, sizes: readonly number[]): boolean {
     if (sizes.length !== shape.length) return false
     return shape.every((dimension, i) => {

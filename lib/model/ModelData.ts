@@ -1,4 +1,6 @@
-/** Landmarks as barycentric points of the mesh; the field names follow the model file's tensors (docs/model-format.md). */
+/**
+ * Landmarks as barycentric points of the mesh; the field names follow the model file's tensors (docs/model-format.md).
+ */
 export interface LandmarkScheme {
   /** For example `ibug68` or `mediapipe478`. */
   name: string

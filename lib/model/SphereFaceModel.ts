@@ -1,4 +1,4 @@
-import { asList, type Latents, packLatents } from '../decode/Latents.js'
+import { asList, type Latents, packLatents, requireOptions } from '../decode/Latents.js'
 import { invalidArgument, SfmError } from '../errors.js'
 import { Fitter, type FitterModel, type FitterOptions } from '../fit/Fitter.js'
 import { fromNative, type NativeModel, native, nativeCall } from '../native.js'
@@ -156,19 +156,31 @@ export class SphereFaceModel {
     latents: Latents | readonly Latents[],
     options: DecodeOptions & { normals?: boolean } = {},
   ): Promise<Float32Array | { vertices: Float32Array; normals: Float32Array }> {
+    requireOptions(options)
     const { out, posed = false, normals = false, scheme, signal } = options
     const model = this.#requireNative()
     const faces = packLatents(asList<Latents>(latents, 'latents'), this.#latentSizes(), posed)
     const size = this.#checkOut(out, faces.count, scheme)
-    if (normals && scheme !== undefined) throw invalidArgument('normals', 'no scheme, since landmarks have none', scheme)
+    if (normals && scheme !== undefined)
+      throw invalidArgument('normals', 'no scheme, since landmarks have none', scheme)
     const shared = out !== undefined && !(out.buffer instanceof ArrayBuffer) ? out : null
-    const decoded = await nativeCall<{ vertices: Float32Array; normals?: Float32Array }>(signal, (callback) =>
-      model.decode(this.#schemeNumber(scheme), faces.identity, faces.expression, faces.poses, normals, shared, callback),
+    const decoded = await nativeCall<{ vertices: Float32Array; normals?: Float32Array }>(
+      signal,
+      (callback) =>
+        model.decode(
+          this.#schemeNumber(scheme),
+          faces.identity,
+          faces.expression,
+          faces.poses,
+          normals,
+          shared,
+          callback,
+        ),
+      shared !== null,
     )
     let { vertices } = decoded
     if (out !== undefined && shared === null) {
-      if (out.length !== size)
-        throw invalidArgument('out', `to keep its ${size} numbers until the call settles`, out)
+      if (out.length !== size) throw invalidArgument('out', `to keep its ${size} numbers until the call settles`, out)
       out.set(vertices)
       vertices = out
     }
@@ -187,11 +199,12 @@ export class SphereFaceModel {
     latents: Latents | readonly Latents[],
     options: { out?: Float32Array; posed?: boolean; scheme?: string } = {},
   ): Float32Array {
+    requireOptions(options)
     const { posed = false, scheme } = options
     const model = this.#requireNative()
     const faces = packLatents(asList<Latents>(latents, 'latents'), this.#latentSizes(), posed)
     const size = this.#checkOut(options.out, faces.count, scheme)
-    const out = options.out ?? new Float32Array(size)
+    const out = options.out ?? allocate(size)
     try {
       return model.decodeSync(this.#schemeNumber(scheme), faces.identity, faces.expression, faces.poses, out)
     } catch (error) {
@@ -206,7 +219,9 @@ export class SphereFaceModel {
    * @example
    * const faces = model.sample({ count: 8, seed: 1, expressionScale: 1 })
    */
-  sample({ count, seed = 1, expressionScale = 0 }: SampleOptions): Array<{ identity: Float32Array; expression: Float32Array }> {
+  sample(options: SampleOptions): Array<{ identity: Float32Array; expression: Float32Array }> {
+    requireOptions(options)
+    const { count, seed = 1, expressionScale = 0 } = options
     if (!Number.isInteger(count) || count < 0) throw invalidArgument('count', 'an integer of 0 or more', count)
     if (!Number.isSafeInteger(seed) || seed < 0) throw invalidArgument('seed', 'an integer of 0 or more', seed)
     if (!Number.isFinite(expressionScale) || expressionScale < 0)
@@ -296,6 +311,7 @@ export class SphereFaceModel {
   }
 
   #requireScheme(name: string): LandmarkScheme {
+    if (typeof name !== 'string') throw invalidArgument('scheme', 'the name of a landmark scheme', name)
     const scheme = this.data.schemes.get(name)
     if (scheme) return scheme
     throw new SfmError(
@@ -312,14 +328,25 @@ export class SphereFaceModel {
   #nativeScheme(scheme: LandmarkScheme): number {
     const known = this.#schemes.get(scheme.name)
     if (known !== undefined) return known
-    const number = this.#requireNative().addScheme({
-      indices: scheme.indices,
-      weights: scheme.weights,
-      noiseFactors: noiseFactors(scheme),
-      ...(scheme.offset && { offsets: scheme.offset }),
-    })
-    this.#schemes.set(scheme.name, number)
-    return number
+    try {
+      const number = this.#requireNative().addScheme({
+        indices: scheme.indices,
+        weights: scheme.weights,
+        noiseFactors: noiseFactors(scheme),
+        ...(scheme.offset && { offsets: scheme.offset }),
+      })
+      this.#schemes.set(scheme.name, number)
+      return number
+    } catch (error) {
+      throw fromNative(error)
+    }
   }
 }
 
+function allocate(size: number): Float32Array {
+  try {
+    return new Float32Array(size)
+  } catch (cause) {
+    throw new SfmError('OUT_OF_MEMORY', `memory for ${size} numbers could not be had`, { cause })
+  }
+}

@@ -1,6 +1,7 @@
 /**
- * The chi distribution, that of |g| for g ~ N(0, I) in R^d: its distribution function and quantiles, through the regularised incomplete gamma
- * function. Formulas are quoted from the NIST Digital Library of Mathematical Functions (DLMF, dlmf.nist.gov) by their numbers.
+ * The chi distribution, that of |g| for g ~ N(0, I) in R^d: its distribution function and quantiles, through the
+ * regularised incomplete gamma function. Formulas are quoted from the NIST Digital Library of Mathematical Functions
+ * (DLMF, dlmf.nist.gov) by their numbers.
  */
 
 import { invalidArgument } from '../errors.js'
@@ -47,13 +48,15 @@ function requireDegrees(degrees: number): void {
 }
 
 /**
- * Regularised lower incomplete gamma function P(a, x) with a = d / 2, as the series DLMF 8.7.1: the sum of x^(a+n) e^-x / Gamma(a+n+1). Its terms
- * are positive and sum to at most 1, so that nothing cancels or overflows; they grow until a + n = x, then fall faster than geometrically.
+ * Regularised lower incomplete gamma function P(a, x) with a = d / 2, as the series DLMF 8.7.1: the sum of x^(a+n) e^-x
+ * / Gamma(a+n+1). Its terms are positive and sum to at most 1, so that nothing cancels or overflows; they grow until a
+ * + n = x, then fall faster than geometrically.
  */
 function lowerGammaOfHalf(d: number, x: number): number {
   const a = d / 2
   let term = Math.exp(a * Math.log(x) - x - logGammaOfHalf(d + 2))
-  // Where x > a the upper tail 1 - P is at most a times the first term, so it has underflowed as well (an infinite x makes the term NaN).
+  // Where x > a the upper tail 1 - P is at most a times the first term, so it has underflowed as well (an infinite x
+  // makes the term NaN).
   if (!(term > 0)) return x > a ? 1 : 0
   let sum = 0
   for (let n = 1; term > sum * Number.EPSILON || a + n < x; n++) {

@@ -1,6 +1,7 @@
 /**
- * The index of the first value that is NaN or infinite, or -1. Both have all exponent bits set: adding one to the exponent then carries into the
- * sign's place, which a branch-free pass over 32-bit words (two halves at a time) collects.
+ * The index of the first value that is NaN or infinite, or -1. Both have all exponent bits set: adding one to the
+ * exponent then carries into the sign's place, which a branch-free pass over 32-bit words (two halves at a time)
+ * collects.
  *
  * @param values 32-bit floats, or the bit patterns of 16-bit floats.
  * @example
@@ -13,14 +14,20 @@ export function firstNonFinite(values: Float32Array | Uint16Array): number {
 
 function firstNonFiniteFloat(values: Float32Array): number {
   const words = new Int32Array(values.buffer, values.byteOffset, values.length)
-  return someCarry(words, 0x7f800000, 0x00800000, 0x80000000 | 0) ? values.findIndex((value) => !Number.isFinite(value)) : -1
+  return someCarry(words, 0x7f800000, 0x00800000, 0x80000000 | 0)
+    ? values.findIndex((value) => !Number.isFinite(value))
+    : -1
 }
 
 function firstNonFiniteHalf(values: Uint16Array): number {
   // A view of 32-bit words starts at a multiple of 4: a half before it and a half after it may be left over.
   const lead = Math.min((values.byteOffset / 2) % 2, values.length)
   const pairs = (values.length - lead) >> 1
-  const words = new Int32Array(pairs === 0 ? new ArrayBuffer(0) : values.buffer, pairs === 0 ? 0 : values.byteOffset + 2 * lead, pairs)
+  const words = new Int32Array(
+    pairs === 0 ? new ArrayBuffer(0) : values.buffer,
+    pairs === 0 ? 0 : values.byteOffset + 2 * lead,
+    pairs,
+  )
   const ends = [values[0] ?? 0, values.at(-1) ?? 0]
   const suspect = ends.some(isNonFiniteHalf) || someCarry(words, 0x7c007c00, 0x04000400, 0x80008000 | 0)
   return suspect ? values.findIndex(isNonFiniteHalf) : -1

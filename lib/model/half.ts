@@ -19,7 +19,8 @@ export function halfToFloat(halves: Uint16Array, out: Float32Array = new Float32
 }
 
 /**
- * 32-bit floats as 16-bit floats, rounded to the nearest, ties to even; what is beyond the range (65504) becomes infinite, NaN stays NaN.
+ * 32-bit floats as 16-bit floats, rounded to the nearest, ties to even; what is beyond the range (65504) becomes
+ * infinite, NaN stays NaN.
  *
  * @returns Bit patterns.
  * @example
@@ -43,8 +44,8 @@ export function asFloat32(basis: BasisArray): Float32Array {
 }
 
 /**
- * The same model with its bases in another precision: `f16` halves the file and costs 11 bits of mantissa, relative to each entry; `f32` undoes it,
- * except for the rounding. All else is shared with `data`.
+ * The same model with its bases in another precision: `f16` halves the file and costs 11 bits of mantissa, relative to
+ * each entry; `f32` undoes it, except for the rounding. All else is shared with `data`.
  *
  * @example
  * await writeModelFile('face.safetensors', withBasisPrecision(data, 'f16'))
@@ -78,7 +79,8 @@ function encode(word: number): number {
   if (magnitude >= 0x47800000) return sign | 0x7c00
   if (magnitude < 0x38800000) return sign | subnormal(magnitude)
   const rebiased = magnitude - ((127 - 15) << 23)
-  // Half of the last place kept, less one bit where that is even already: ties go to even. A carry moves into the exponent, as it should.
+  // Half of the last place kept, less one bit where that is even already: ties go to even. A carry moves into the
+  // exponent, as it should.
   return sign | ((rebiased + 0xfff + ((rebiased >> 13) & 1)) >> 13)
 }
 

@@ -1,13 +1,19 @@
 import { describe, SfmError } from '../errors.js'
 
 /**
- * An INVALID_MODEL error in the one wording used throughout: which tensor or metadata entry, what was expected, what came.
+ * An INVALID_MODEL error in the one wording used throughout: which tensor or metadata entry, what was expected, what
+ * came.
  *
  * @param where As {@link tensorLabel} or {@link metadataLabel} words it.
  * @example
  * throw invalidModel(tensorLabel('mean'), 'dtype F32', 'F64')   // tensor "mean": expected dtype F32, received F64
  */
-export function invalidModel(where: string, expected: string, received: string, options?: { cause?: unknown }): SfmError {
+export function invalidModel(
+  where: string,
+  expected: string,
+  received: string,
+  options?: { cause?: unknown },
+): SfmError {
   return new SfmError('INVALID_MODEL', `${where}: expected ${expected}, received ${received}`, options)
 }
 

@@ -15,9 +15,15 @@ export interface LiftOptions {
 export interface Lifting {
   /** Modes of the Gaussian model, d; the sphere has K = d + 1 latents. */
   modes: number
-  /** Radius r in units of the Gaussian latents: every g with |g| < r lies on the sphere, at (g / r, sqrt(1 - |g|^2 / r^2)). */
+  /**
+   * Radius r in units of the Gaussian latents: every g with |g| < r lies on the sphere, at (g / r, sqrt(1 - |g|^2 /
+   * r^2)).
+   */
   radius: number
-  /** Standard deviation c of each normal coordinate of r times the sphere, for g ~ N(0, I); on the unit sphere it is c / r radians. */
+  /**
+   * Standard deviation c of each normal coordinate of r times the sphere, for g ~ N(0, I); on the unit sphere it is c /
+   * r radians.
+   */
   scale: number
 }
 
@@ -35,12 +41,13 @@ export function liftingOf(modes: number, { quantile = 0.999, margin = 1.1 }: Lif
 }
 
 /**
- * Lifts a Gaussian model m + B g onto the sphere without changing a shape: z = (g / r, sqrt(1 - |g|^2 / r^2)) decodes to the same mesh for every
- * |g| < r, and faces beyond, which the Gaussian would hardly ever draw, are the only ones out of reach. The new latent is the last one, its basis
- * is zero, the prior's mean is its axis; the prior's spread is that of the Gaussian as seen on the sphere.
+ * Lifts a Gaussian model m + B g onto the sphere without changing a shape: z = (g / r, sqrt(1 - |g|^2 / r^2)) decodes
+ * to the same mesh for every |g| < r, and faces beyond, which the Gaussian would hardly ever draw, are the only ones
+ * out of reach. The new latent is the last one, its basis is zero, the prior's mean is its axis; the prior's spread is
+ * that of the Gaussian as seen on the sphere.
  *
- * @returns A `sphere` model with K = d + 1 latents and a basis of 32-bit floats; all else is shared with `data`. Its provenance is a JSON text of
- *   the lifting, with that of `data` inside.
+ * @returns A `sphere` model with K = d + 1 latents and a basis of 32-bit floats; all else is shared with `data`. Its
+ *   provenance is a JSON text of the lifting, with that of `data` inside.
  * @throws SfmError INVALID_ARGUMENT when `data` is no Gaussian model.
  * @example
  * const sphere = lift(await readModelFile('pca.safetensors'))
@@ -61,7 +68,11 @@ export function lift(data: ModelData, options: LiftOptions = {}): ModelData {
   const identityPriorFactor = new Float32Array(K * K)
   for (let k = 0; k < lifting.modes; k++) identityPriorFactor[k * K + k] = lifting.scale / lifting.radius
 
-  const provenance = JSON.stringify({ method: 'Gaussian model lifted onto the sphere', ...lifting, from: data.metadata.provenance })
+  const provenance = JSON.stringify({
+    method: 'Gaussian model lifted onto the sphere',
+    ...lifting,
+    from: data.metadata.provenance,
+  })
   return {
     ...data,
     identityCount: K,
@@ -93,8 +104,8 @@ export function liftLatent(g: ArrayLike<number>, { modes, radius }: Lifting): Fl
 }
 
 /**
- * The Gaussian latents that decode to the same shape as the point `z`: the inverse of {@link liftLatent}. A point of the far hemisphere has the shape
- * of its mirror image in the near one, so it gives the same latents.
+ * The Gaussian latents that decode to the same shape as the point `z`: the inverse of {@link liftLatent}. A point of
+ * the far hemisphere has the shape of its mirror image in the near one, so it gives the same latents.
  *
  * @param z [d+1] unit vector.
  * @returns [d]
@@ -108,9 +119,10 @@ export function unliftLatent(z: ArrayLike<number>, { modes, radius }: Lifting): 
 }
 
 /**
- * E[theta^2] for theta = asin(|g| / r), g ~ N(0, I) in R^d given |g| < r. With |g| = r sin theta the chi density becomes sin^(d-1) theta
- * exp(-r^2 sin^2 theta / 2) cos theta, up to a factor that cancels. Simpson's rule integrates it to rounding: it is smooth up to both ends, and
- * 12 beyond sqrt(d), where little more than e^-144 of the Gaussian is left, is end enough for a radius beyond that.
+ * E[theta^2] for theta = asin(|g| / r), g ~ N(0, I) in R^d given |g| < r. With |g| = r sin theta the chi density
+ * becomes sin^(d-1) theta exp(-r^2 sin^2 theta / 2) cos theta, up to a factor that cancels. Simpson's rule integrates
+ * it to rounding: it is smooth up to both ends, and 12 beyond sqrt(d), where little more than e^-144 of the Gaussian is
+ * left, is end enough for a radius beyond that.
  */
 function meanSquareAngle(d: number, r: number): number {
   const logDensity = (theta: number) => {

@@ -20,7 +20,8 @@ const RESERVED = new Set([
 ])
 
 /**
- * The metadata of a model from a file's entries. Texts that are absent are empty; `format`, `units` and `latent` have to be there.
+ * The metadata of a model from a file's entries. Texts that are absent are empty; `format`, `units` and `latent` have
+ * to be there.
  *
  * @throws SfmError INVALID_MODEL, naming the entry.
  */

@@ -1,8 +1,9 @@
 import type { LandmarkScheme } from './ModelData.js'
 
 /**
- * How much noisier than a good landmark each one is, from its reliability: 1 (good) -> 1, 0.5 (fair) -> 1.5, 0.1 (bad) -> 3, and in between along
- * straight lines. Contour and jaw points slide over the face as it turns, and inner lips move with the mouth: 2 to 3 times (docs/fitting.md).
+ * How much noisier than a good landmark each one is, from its reliability: 1 (good) -> 1, 0.5 (fair) -> 1.5, 0.1 (bad)
+ * -> 3, and in between along straight lines. Contour and jaw points slide over the face as it turns, and inner lips
+ * move with the mouth: 2 to 3 times (docs/fitting.md).
  *
  * @returns [L] multiples of the standard deviation.
  */

@@ -10,8 +10,8 @@ export type ModelArray = Float32Array | Uint16Array | Int32Array | Uint8Array
 export const ARRAY_TYPES = { F32: Float32Array, F16: Uint16Array, I32: Int32Array, U8: Uint8Array } as const
 
 /**
- * The sizes that shapes are made of: N vertices, K identity latents, E expressions, F triangles, Q modes within one identity, C of the albedo,
- * L landmarks, q factors of their noise.
+ * The sizes that shapes are made of: N vertices, K identity latents, E expressions, F triangles, Q modes within one
+ * identity, C of the albedo, L landmarks, q factors of their noise.
  */
 export type Dimension = 'N' | 'K' | 'E' | 'F' | 'Q' | 'C' | 'L' | 'q'
 
@@ -35,8 +35,8 @@ const INDEX = ['I32'] as const
 const LABEL = ['U8'] as const
 
 /**
- * The tensors of a model file by the fields of {@link ModelData}: reader, writer and validator go by this one table. A dimension is settled by the
- * first tensor that has it.
+ * The tensors of a model file by the fields of {@link ModelData}: reader, writer and validator go by this one table. A
+ * dimension is settled by the first tensor that has it.
  */
 export const MODEL_TENSORS: Required<ArraysOf<ModelData>> = {
   mean: spec('mean', FLOAT, ['N', 3], 'always'),
@@ -55,7 +55,10 @@ export const MODEL_TENSORS: Required<ArraysOf<ModelData>> = {
   albedoBasis: spec('albedo_basis', BASIS, ['C', 'N', 3], 'never'),
 }
 
-/** The tensors of one landmark scheme by the fields of {@link LandmarkScheme}; in the file `landmarks.<scheme>.` precedes their names. */
+/**
+ * The tensors of one landmark scheme by the fields of {@link LandmarkScheme}; in the file `landmarks.<scheme>.`
+ * precedes their names.
+ */
 export const SCHEME_TENSORS: Required<ArraysOf<LandmarkScheme>> = {
   indices: spec('indices', INDEX, ['L', 3], 'always'),
   weights: spec('weights', FLOAT, ['L', 3], 'always'),

@@ -1,11 +1,15 @@
 /**
- * The unit sphere in R^K seen from a model's mean: exponential and logarithmic map, and the chart of K - 1 normal coordinates in which identities
- * are fitted, sampled and compared (docs/sphere.md derives all of it). Plain double precision; what a batch needs, the native core does.
+ * The unit sphere in R^K seen from a model's mean: exponential and logarithmic map, and the chart of K - 1 normal
+ * coordinates in which identities are fitted, sampled and compared (docs/sphere.md derives all of it). Plain double
+ * precision; what a batch needs, the native core does.
  *
  * Lengths of tangent vectors are angles in radians.
  */
 
 import { invalidArgument } from '../errors.js'
+
+/** A mean this close to the pole is the pole: the rounding of a file's 32-bit floats must not turn the chart. */
+const AT_POLE = 1e-7
 
 /**
  * The point reached from `mean` by walking along the tangent vector `w` for |w| radians: cos|w| mean + sinc|w| w.
@@ -25,8 +29,8 @@ export function exponential(w: ArrayLike<number>, mean: ArrayLike<number>): Floa
 }
 
 /**
- * The tangent vector at `mean` that leads to `z` on the shortest way: the inverse of {@link exponential} up to the antipode. All directions lead to the
- * antipode itself; the answer then is one of them, always the same.
+ * The tangent vector at `mean` that leads to `z` on the shortest way: the inverse of {@link exponential} up to the
+ * antipode. All directions lead to the antipode itself; the answer then is one of them, always the same.
  *
  * @param z [K] a point of the sphere; its length does not matter.
  * @param mean [K] unit vector.
@@ -48,7 +52,8 @@ export function logarithm(z: ArrayLike<number>, mean: ArrayLike<number>): Float6
 }
 
 /**
- * The point of the sphere with normal coordinates `v`: {@link exponential} of the tangent vector that {@link fromPole} makes of (v, 0).
+ * The point of the sphere with normal coordinates `v`: {@link exponential} of the tangent vector that
+ * {@link reflectToPole} makes of (v, 0).
  *
  * @param v [K-1] normal coordinates at the mean; |v| is the angle to the mean, v/|v| the embedding.
  * @param mean [K] unit vector.
@@ -62,7 +67,7 @@ export function tangentToSphere(v: ArrayLike<number>, mean: ArrayLike<number>): 
   requireVector('v', v, mu.length - 1)
   const atPole = new Float64Array(mu.length)
   atPole.set(v)
-  return exponential(fromPole(atPole, mu), mu)
+  return exponential(reflectToPole(atPole, mu), mu)
 }
 
 /**
@@ -76,73 +81,35 @@ export function tangentToSphere(v: ArrayLike<number>, mean: ArrayLike<number>): 
  * sphereToTangent([1, 0, 0], [0, 0, 1])   // [pi / 2, 0]
  */
 export function sphereToTangent(z: ArrayLike<number>, mean: ArrayLike<number>): Float64Array {
-  return toPole(logarithm(z, mean), mean).slice(0, -1)
+  return reflectToPole(logarithm(z, mean), mean).slice(0, -1)
 }
 
 /**
- * Rotates `x` as the rotation does that takes `mean` to the pole, the last axis, and leaves all that is orthogonal to the two alone. For a mean
- * in the lower half, the rotation that turns the first and last axis by 180 degrees comes first, so that a mean at the opposite pole is served too.
+ * Reflects `x` in the plane that swaps `mean` and the pole, the last axis: H = I - 2 w w^T, w = (mean - pole) / |mean -
+ * pole|, its own inverse. Normal coordinates are those of the reflected sphere at its pole, in the native core as well.
  *
  * @param x [K] any vector.
- * @param mean [K] unit vector.
+ * @param mean [K] unit vector. Where it is the pole, to single precision, nothing moves.
  * @returns [K]
  * @throws SfmError INVALID_ARGUMENT
  * @example
- * toPole(mean, mean)   // [0, ..., 0, 1]
+ * reflectToPole(mean, mean)   // [0, ..., 0, 1]
  */
-export function toPole(x: ArrayLike<number>, mean: ArrayLike<number>): Float64Array {
+export function reflectToPole(x: ArrayLike<number>, mean: ArrayLike<number>): Float64Array {
   const mu = unit(mean)
   requireVector('x', x, mu.length)
-  const e = pole(mu.length)
-  return isLower(mu) ? rotateBetween(halfTurn(x), halfTurn(mu), e) : rotateBetween(x, mu, e)
+  mu[mu.length - 1]! -= 1
+  const distance = norm(mu)
+  if (distance <= AT_POLE) return Float64Array.from(x)
+  const w = scale(1 / distance, mu)
+  return combine(1, x, -2 * dot(w, x), w)
 }
 
-/**
- * The inverse of {@link toPole}.
- *
- * @param y [K] any vector.
- * @param mean [K] unit vector.
- * @returns [K]
- * @throws SfmError INVALID_ARGUMENT
- * @example
- * fromPole([0, 0, 1], mean)   // mean
- */
-export function fromPole(y: ArrayLike<number>, mean: ArrayLike<number>): Float64Array {
-  const mu = unit(mean)
-  requireVector('y', y, mu.length)
-  const e = pole(mu.length)
-  return isLower(mu) ? halfTurn(rotateBetween(y, e, halfTurn(mu))) : rotateBetween(y, e, mu)
-}
-
-/** x - s (s.x) / (1 + a.b) + 2 b (a.x) with s = a + b: the rotation in the plane of the unit vectors a and b that takes a to b. */
-function rotateBetween(x: ArrayLike<number>, a: Float64Array, b: Float64Array): Float64Array {
-  const s = combine(1, a, 1, b)
-  return combine(1, combine(1, x, -dot(s, x) / (1 + dot(a, b)), s), 2 * dot(a, x), b)
-}
-
-function isLower(mu: Float64Array): boolean {
-  return mu[mu.length - 1]! < 0
-}
-
-/** The rotation by 180 degrees in the plane of the first and the last axis. */
-function halfTurn(x: ArrayLike<number>): Float64Array {
-  const y = Float64Array.from(x)
-  y[0] = -y[0]!
-  y[y.length - 1] = -y[y.length - 1]!
-  return y
-}
-
-/** A unit vector orthogonal to mu: where the first axis comes to lie when the pole moves to mu. */
+/** A unit vector orthogonal to mu: what the first axis is reflected to when the pole is to mu. */
 function someTangent(mu: Float64Array): Float64Array {
   const first = new Float64Array(mu.length)
   first[0] = 1
-  return fromPole(first, mu)
-}
-
-function pole(length: number): Float64Array {
-  const e = new Float64Array(length)
-  e[length - 1] = 1
-  return e
+  return reflectToPole(first, mu)
 }
 
 /** sin x / x, and 1 at 0: the quotient itself is accurate at every other double. */

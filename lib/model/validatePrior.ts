@@ -4,24 +4,36 @@ import { MODEL_TENSORS } from './schema.js'
 
 /** How far the mean's length may be from 1, and the factor's columns from the tangent space, relative to their size. */
 const TOLERANCE = 1e-4
-/** The least variance left in any direction, relative to the factor's largest entry squared: below it single precision sees none. */
+/**
+ * The least variance left in any direction, relative to the factor's largest entry squared: below it single precision
+ * sees none.
+ */
 const NARROWEST = 1e-10
 /** The checks below cost K^3 operations, and a fit more: no file may ask for minutes. */
 const MAX_IDENTITY_COUNT = 1024
 
 /**
- * The identity prior of a `sphere` model: its mean is a point of the sphere, its factor spans the tangent space there. A `gaussian` model's prior is
- * N(0, I), and a file that says otherwise is refused rather than misread.
+ * The identity prior of a `sphere` model: its mean is a point of the sphere, its factor spans the tangent space there.
+ * A `gaussian` model's prior is N(0, I), and a file that says otherwise is refused rather than misread.
  *
  * @throws SfmError INVALID_MODEL
  */
-export function validatePrior({ metadata, identityPriorMean: mean, identityPriorFactor: factor, identityCount }: ModelData): void {
+export function validatePrior({
+  metadata,
+  identityPriorMean: mean,
+  identityPriorFactor: factor,
+  identityCount,
+}: ModelData): void {
   if (metadata.latent === 'gaussian') {
     requireNone(MODEL_TENSORS.identityPriorMean.name, mean)
     requireNone(MODEL_TENSORS.identityPriorFactor.name, factor)
   } else if (mean && factor) {
     if (identityCount > MAX_IDENTITY_COUNT) {
-      throw invalidModel(tensorLabel(MODEL_TENSORS.identityBasis.name), `at most ${MAX_IDENTITY_COUNT} latents`, `${identityCount}`)
+      throw invalidModel(
+        tensorLabel(MODEL_TENSORS.identityBasis.name),
+        `at most ${MAX_IDENTITY_COUNT} latents`,
+        `${identityCount}`,
+      )
     }
     validateMean(mean)
     validateFactor(factor, mean)
@@ -59,11 +71,28 @@ function validateFactor(factor: Float32Array, mean: Float32Array): void {
   }
 }
 
-/** Whether (L L^T) / size^2 + mean mean^T, which lacks no direction where L lacks none but the mean, is positive definite: by Cholesky. */
+/** Whether L, tangent and with entries up to `size`, has a variance in every tangent direction. */
 function hasFullRank(factor: Float32Array, mean: Float32Array, size: number): boolean {
-  if (size === 0) return false
   const K = mean.length
-  const rows = Array.from(mean, (_, row) => Float64Array.from(factor.subarray(row * K, (row + 1) * K), (value) => value / size))
+  // The factor of a whitened model is diagonal, with a zero along the mean.
+  if (isDiagonal(factor, K)) {
+    const variances = Float64Array.from(mean, (_, k) => (factor[k * (K + 1)]! / size) ** 2)
+    return variances.filter((variance) => variance > NARROWEST).length === K - 1
+  }
+  return isPositiveDefinite(factor, mean, size)
+}
+
+function isDiagonal(matrix: Float32Array, K: number): boolean {
+  for (let i = 0; i < matrix.length; i++) if (matrix[i] !== 0 && i % (K + 1) !== 0) return false
+  return true
+}
+
+/** Whether (L L^T) / size^2 + mean mean^T is: it lacks no direction if L lacks none but the mean. By Cholesky. */
+function isPositiveDefinite(factor: Float32Array, mean: Float32Array, size: number): boolean {
+  const K = mean.length
+  const rows = Array.from(mean, (_, row) =>
+    Float64Array.from(factor.subarray(row * K, (row + 1) * K), (value) => value / size),
+  )
   const lower: Float64Array[] = []
   for (let i = 0; i < K; i++) {
     const row = new Float64Array(i + 1)

@@ -1,4 +1,4 @@
-import { Document, NodeIO, Primitive } from '@gltf-transform/core'
+import { Document, NodeIO, Primitive, VertexLayout } from '@gltf-transform/core'
 import type { Mesh } from './Mesh.js'
 import { vertexNormals } from './normals.js'
 
@@ -66,11 +66,14 @@ export async function encodeGlb(mesh: Mesh): Promise<Uint8Array> {
     ...(mesh.attribution && { attribution: mesh.attribution }),
     ...(mesh.license && { license: mesh.license }),
   }
-  return new NodeIO().writeBinary(document)
+  // Interleaved, the attributes and fifty targets of a vertex would be far apart, and glTF allows 252 bytes.
+  return new NodeIO().setVertexLayout(VertexLayout.SEPARATE).writeBinary(document)
 }
 
 function inMetres(mm: Float32Array): Float32Array {
-  return mm.map((value) => value * METRES_PER_MM)
+  const metres = new Float32Array(mm.length)
+  for (let i = 0; i < mm.length; i++) metres[i] = mm[i]! * METRES_PER_MM
+  return metres
 }
 
 /** 16 bits where they do: half the size. The largest value of the type is not allowed as an index. */

@@ -35,6 +35,8 @@ Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error) {
   std::string message;
   try {
     std::rethrow_exception(error);
+  } catch (const Napi::Error& e) {
+    return e;
   } catch (const Error& e) {
     code = e.code();
     message = e.what();
@@ -74,7 +76,7 @@ void AddonData::tearDown(void* pointer) {
 
 void AddonData::configure(const CpuKernels& kernels, int threads) {
   if (!calls_.empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "threads: cannot be changed while calls are under way");
-  cpu_.reset();
+  // The old one goes only when the new one stands: threads may not be had.
   cpu_ = std::make_unique<CpuBackend>(kernels, threads, kQueueLimit);
 }
 
@@ -123,8 +125,6 @@ void AddonData::settle(Napi::Env env, const Ended& ended) {
   if (!error) {
     try {
       value = call.deliver(env);
-    } catch (const Napi::Error&) {
-      throw;
     } catch (...) {
       error = std::current_exception();
     }

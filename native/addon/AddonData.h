@@ -1,11 +1,10 @@
 // What one environment (the main thread or a worker thread) has of its own: a backend, and the calls under way.
 #pragma once
 
-#include <napi.h>
-
 #include <memory>
 #include <unordered_map>
 
+#include "addon/Napi.h"
 #include "core/Backend.h"
 #include "cpu/CpuBackend.h"
 

@@ -1,10 +1,9 @@
 // Checks of what JavaScript hands over. Lengths are always compared before memory is touched, whatever TypeScript has checked.
 #pragma once
 
-#include <napi.h>
-
 #include <string>
 
+#include "addon/Napi.h"
 #include "core/Error.h"
 
 namespace sfm::addon {
@@ -52,6 +51,8 @@ struct TypedArrayInfo {
 inline bool typedArrayInfo(Napi::Env env, napi_value value, TypedArrayInfo* info) {
   bool is = false;
   if (napi_is_typedarray(env, value, &is) != napi_ok || !is) return false;
+  // Node-API leaves the type alone where it does not know it (Float16Array): then it is one that nothing here accepts.
+  info->type = napi_uint8_clamped_array;
   napi_value buffer;
   size_t offset;
   if (napi_get_typedarray_info(env, value, &info->type, &info->length, &info->data, &buffer, &offset) != napi_ok) return false;

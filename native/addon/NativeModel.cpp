@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "addon/AddonData.h"
 #include "addon/Arguments.h"
@@ -97,21 +98,26 @@ Napi::Function NativeModel::define(Napi::Env env) {
 NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeModel>(info) {
   guarded(info.Env(), [&] {
     const Napi::Object from = object(info[0], "tensors");
+    // Every property is read before a pointer is taken: a getter may run anything, and give an array's memory away.
+    const Napi::Value meanValue = from.Get("mean"), identityValue = from.Get("identityBasis"),
+                      expressionValue = from.Get("expressionBasis"), boundsValue = from.Get("expressionBounds"),
+                      stddevValue = from.Get("expressionStddev"), priorMeanValue = from.Get("identityPriorMean"),
+                      priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles");
     FaceModelSource source;
-    const ArrayView<float> mean = array<float>(from.Get("mean"), "mean");
+    const ArrayView<float> mean = array<float>(meanValue, "mean");
     if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24)) invalid("mean: expected 3 numbers for each of up to 16,777,216 vertices");
     source.vertexCount = static_cast<int>(mean.size / 3);
     source.mean = mean.data;
-    source.identity = basis(from.Get("identityBasis"), "identityBasis", mean.size);
-    source.expression = basis(from.Get("expressionBasis"), "expressionBasis", mean.size);
+    source.identity = basis(identityValue, "identityBasis", mean.size);
+    source.expression = basis(expressionValue, "expressionBasis", mean.size);
     const size_t k = static_cast<size_t>(source.identity.columns), e = static_cast<size_t>(source.expression.columns);
-    source.expressionBounds = array<float>(from.Get("expressionBounds"), "expressionBounds", 2 * e).data;
-    source.expressionStddev = array<float>(from.Get("expressionStddev"), "expressionStddev", e).data;
-    if (!isAbsent(from.Get("identityPriorMean"))) {
-      source.priorMean = array<float>(from.Get("identityPriorMean"), "identityPriorMean", k).data;
-      source.priorFactor = array<float>(from.Get("identityPriorFactor"), "identityPriorFactor", k * k).data;
+    source.expressionBounds = array<float>(boundsValue, "expressionBounds", 2 * e).data;
+    source.expressionStddev = array<float>(stddevValue, "expressionStddev", e).data;
+    if (!isAbsent(priorMeanValue)) {
+      source.priorMean = array<float>(priorMeanValue, "identityPriorMean", k).data;
+      source.priorFactor = array<float>(priorFactorValue, "identityPriorFactor", k * k).data;
     }
-    const ArrayView<int32_t> triangles = array<int32_t>(from.Get("triangles"), "triangles");
+    const ArrayView<int32_t> triangles = array<int32_t>(trianglesValue, "triangles");
     if (triangles.size % 3 != 0 || triangles.size / 3 > (1u << 25)) invalid("triangles: expected 3 indices for each of up to 33,554,432 triangles");
     source.triangles = triangles.data;
     source.triangleCount = static_cast<int>(triangles.size / 3);
@@ -132,15 +138,20 @@ std::shared_ptr<const LandmarkScheme> NativeModel::scheme(const Napi::Value& val
 Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Napi::Object from = object(info[0], "scheme");
+    // As above: first every property, then the pointers.
+    const Napi::Value indicesValue = from.Get("indices"), weightsValue = from.Get("weights"),
+                      factorsValue = from.Get("noiseFactors"), offsetsValue = from.Get("offsets");
     LandmarkSchemeSource source;
-    const ArrayView<int32_t> indices = array<int32_t>(from.Get("indices"), "indices");
-    if (indices.size == 0 || indices.size % 3 != 0 || indices.size / 3 > 65536) invalid("indices: expected 3 for each of up to 65,536 landmarks");
-    const size_t count = indices.size / 3;
+    const ArrayView<int32_t> view = array<int32_t>(indicesValue, "indices");
+    if (view.size == 0 || view.size % 3 != 0 || view.size / 3 > 65536) invalid("indices: expected 3 for each of up to 65,536 landmarks");
+    // Copied, since they are read again after they have been checked, and shared memory may change at any time.
+    const std::vector<int32_t> indices(view.data, view.data + view.size);
+    const size_t count = indices.size() / 3;
     source.count = static_cast<int>(count);
-    source.indices = indices.data;
-    source.weights = array<float>(from.Get("weights"), "weights", 3 * count).data;
-    source.noiseFactors = array<float>(from.Get("noiseFactors"), "noiseFactors", count).data;
-    if (!isAbsent(from.Get("offsets"))) source.offsets = array<float>(from.Get("offsets"), "offsets", 3 * count).data;
+    source.indices = indices.data();
+    source.weights = array<float>(weightsValue, "weights", 3 * count).data;
+    source.noiseFactors = array<float>(factorsValue, "noiseFactors", count).data;
+    if (!isAbsent(offsetsValue)) source.offsets = array<float>(offsetsValue, "offsets", 3 * count).data;
     schemes_.push_back(std::make_shared<const LandmarkScheme>(*model(), source));
     return Napi::Number::New(info.Env(), static_cast<double>(schemes_.size() - 1));
   });

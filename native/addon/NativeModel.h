@@ -1,11 +1,10 @@
 // The model's JavaScript object: owns the packed model and its schemes, and starts calls on them.
 #pragma once
 
-#include <napi.h>
-
 #include <memory>
 #include <vector>
 
+#include "addon/Napi.h"
 #include "core/Batch.h"
 
 namespace sfm::addon {

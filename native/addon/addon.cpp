@@ -1,8 +1,7 @@
 // The module: NativeModel, and what this machine and build can do.
-#include <napi.h>
-
 #include "addon/AddonData.h"
 #include "addon/Arguments.h"
+#include "addon/Napi.h"
 #include "addon/NativeModel.h"
 
 namespace sfm::addon {

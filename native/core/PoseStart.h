@@ -123,7 +123,7 @@ SFM_HD bool solveSmall(double* a, double* b, int n) {
 }
 
 // Gauss-Newton on the six numbers of the pose with Student-t weights of a generous width (the mean face is a few mm off everywhere).
-// Returns the robust cost per unit of weight of the best pose seen, which `pose` then holds; infinity if it lies behind the camera.
+// Returns a robust cost per unit of weight (0 to 1) of the best pose seen, which `pose` then holds; infinity if it lies behind the camera.
 SFM_HD double refinePose(const PosePoint* points, int count, double inverseFocal, double widthMm, int iterations,
                          ImagePose* pose) {
   ImagePose current = *pose;
@@ -146,7 +146,7 @@ SFM_HD double refinePose(const PosePoint* points, int count, double inverseFocal
       }
       const double r[2] = {at.u - point.observed[0], at.v - point.observed[1]};
       const double q = (r[0] * r[0] + r[1] * r[1]) / (width * width);
-      cost += point.weight * log1p(q / 4);
+      cost += point.weight * q / (4 + q);
       total += point.weight;
       const double w = point.weight / (4 + q);
       double jx[6], jc[8];

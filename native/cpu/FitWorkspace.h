@@ -11,6 +11,7 @@ constexpr int kPoseCapacity = 7;    // 3 rotation, then (p, q, log s[, log f]) o
 constexpr int kChunkLandmarks = 64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
 constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot
 constexpr int kColumnMultiple = 32;
+constexpr int kInverseStrip = 128;   // columns of the inverse factor formed at a time
 
 inline int paddedColumns(int columns) { return (columns + kColumnMultiple - 1) / kColumnMultiple * kColumnMultiple; }
 
@@ -54,6 +55,7 @@ struct FitWorkspace {
     weighted = AlignedBuffer<Real>(3 * kChunkLandmarks);
     hessian = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
     damped = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
+    inverse = AlignedBuffer<Real>(static_cast<size_t>(ld) * kInverseStrip);
     gradient = AlignedBuffer<Real>(static_cast<size_t>(ld));
     step = AlignedBuffer<Real>(static_cast<size_t>(ld));
     schur = AlignedBuffer<Real>(static_cast<size_t>(expressionLd + kRowSlack) * expressionLd);
@@ -75,6 +77,7 @@ struct FitWorkspace {
   AlignedBuffer<Real> jacobian;            // [3 chunk][ld] weighted rows
   AlignedBuffer<Real> weighted;            // [3 chunk] weighted residuals
   AlignedBuffer<Real> hessian, damped;     // [ld + slack][ld]
+  AlignedBuffer<Real> inverse;             // [ld][8 vectors] a strip of the inverse factor
   AlignedBuffer<Real> gradient, step;      // [ld]
   AlignedBuffer<Real> schur, boxWork, boxVectors;
   AlignedBuffer<int> boxIndex;

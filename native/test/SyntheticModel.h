@@ -1,12 +1,15 @@
 // A smooth face-sized model made from a seed, for tests and benchmarks that must not depend on a file.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <vector>
 
 #include "core/FaceModel.h"
+#include "core/Half.h"
 #include "core/LandmarkBasis.h"
 
 namespace sfm::test {
@@ -18,6 +21,8 @@ struct SyntheticModelOptions {
   bool spherical = true;
   bool slack = false;
   bool half = false;      // store the bases as 16-bit floats
+  bool turned = false;    // the prior's mean stands anywhere on the sphere, not at the pole
+  bool correlated = false;  // the tangent coordinates have a general covariance
   double radius = 0;      // 0: 1.3 sqrt(D)
   unsigned seed = 1;
 };
@@ -53,7 +58,13 @@ class SyntheticModel {
     priorMean_.assign(k, 0.0f);
     priorMean_.back() = 1;
     priorFactor_.assign(static_cast<size_t>(k) * k, 0.0f);
-    for (int i = 0; i + 1 < k; ++i) priorFactor_[static_cast<size_t>(i) * k + i] = static_cast<float>(1 / r);
+    std::normal_distribution<double> normal;
+    for (int i = 0; i + 1 < k; ++i) {
+      priorFactor_[static_cast<size_t>(i) * k + i] = static_cast<float>((options.correlated ? 0.6 + 0.8 * i / k : 1) / r);
+      for (int j = 0; options.correlated && j < i; ++j)
+        priorFactor_[static_cast<size_t>(i) * k + j] = static_cast<float>(0.3 / std::sqrt(1.0 * k) * normal(random_) / r);
+    }
+    if (options.spherical && options.turned) turn();
     for (int y = 0; y + 1 < options.side; ++y) {
       for (int x = 0; x + 1 < options.side; ++x) {
         const int32_t i = y * options.side + x;
@@ -102,6 +113,9 @@ class SyntheticModel {
 
   std::vector<float>& mean() { return mean_; }
   std::vector<float>& identity() { return identity_; }
+  std::vector<float>& expression() { return expression_; }
+  std::vector<float>& bounds() { return bounds_; }
+  std::vector<float>& stddev() { return stddev_; }
   std::vector<float>& priorMean() { return priorMean_; }
   std::vector<float>& priorFactor() { return priorFactor_; }
   std::vector<int32_t>& triangles() { return triangles_; }
@@ -129,7 +143,26 @@ class SyntheticModel {
     }
   }
 
-  // Truncation is good enough here: the test wants numbers that 16 bits hold exactly.
+  // The same model in other coordinates of the latent: z <- Q z, Q a random reflection.
+  void turn() {
+    const size_t k = priorMean_.size(), row = mean_.size();
+    std::normal_distribution<double> normal;
+    std::vector<double> w(k);
+    double norm = 0;
+    for (double& value : w) value = normal(random_);
+    for (double value : w) norm += value * value;
+    for (double& value : w) value /= std::sqrt(norm);
+    const auto reflect = [&](float* first, size_t stride) {
+      double along = 0;
+      for (size_t i = 0; i < k; ++i) along += w[i] * static_cast<double>(first[i * stride]);
+      for (size_t i = 0; i < k; ++i) first[i * stride] = static_cast<float>(first[i * stride] - 2 * along * w[i]);
+    };
+    for (size_t i = 0; i < row; ++i) reflect(&identity_[i], row);
+    for (size_t j = 0; j < k; ++j) reflect(&priorFactor_[j], k);
+    reflect(priorMean_.data(), 1);
+  }
+
+  // Truncates the values to what 16 bits hold.
   static void toHalf(std::vector<float>& values, std::vector<uint16_t>& halves) {
     for (float& value : values) {
       uint32_t bits;
@@ -137,8 +170,10 @@ class SyntheticModel {
       const uint32_t sign = (bits >> 16) & 0x8000u;
       const int exponent = static_cast<int>((bits >> 23) & 0xff) - 112;
       uint16_t half = static_cast<uint16_t>(sign);
-      if (exponent > 0 && exponent < 31) half = static_cast<uint16_t>(sign | static_cast<uint32_t>(exponent) << 10 | ((bits >> 13) & 0x3ffu));
+      if (exponent > 0 && exponent < 31)
+        half = static_cast<uint16_t>(sign | static_cast<uint32_t>(exponent) << 10 | ((bits >> 13) & 0x3ffu));
       halves.push_back(half);
+      value = halfToFloat(half);
     }
   }
 

@@ -43,9 +43,12 @@ async function sfm(args: string[], input = '', environment: Partial<Environment>
     stdout,
     stderr,
     controller: new AbortController(),
-    loadModel: async (source) => {
-      loaded.push(source)
-      return fakeModel(behaviour)
+    engine: {
+      loadModel: async (source) => {
+        loaded.push(source)
+        return fakeModel(behaviour)
+      },
+      setThreads: async (count) => void behaviour.options.push(count),
     },
     ...environment,
   })
@@ -106,8 +109,9 @@ describe('sfm', () => {
     const loadModel = async () => {
       throw new SfmError('INVALID_MODEL', 'mean: truncated')
     }
-    expect(await sfm(['info'], '', { loadModel })).toMatchObject({ status: 1, out: '', err: 'sfm: mean: truncated\n' })
-    expect((await sfm(['info'], '', { loadModel, debug: true })).err).toMatch(/mean: truncated\n +at /)
+    const engine = { loadModel, setThreads: async () => undefined }
+    expect(await sfm(['info'], '', { engine })).toMatchObject({ status: 1, out: '', err: 'sfm: mean: truncated\n' })
+    expect((await sfm(['info'], '', { engine, debug: true })).err).toMatch(/mean: truncated\n +at /)
   })
 })
 
@@ -181,9 +185,9 @@ describe('sfm fit', () => {
     ]
     const { loaded } = await sfm(['fit', '-', ...options], face('a1'))
     expect(loaded).toEqual(['m.safetensors'])
-    expect(behaviour.options).toEqual([{ device: 'cuda:1', camera: 'weak', focal: 900, threads: 3 }])
+    expect(behaviour.options).toEqual([3, { device: 'cuda:1', camera: 'weak', focal: 900 }])
     await sfm(['fit', '-'], face('a1'))
-    expect(behaviour.options[1]).toEqual({ device: 'auto' })
+    expect(behaviour.options[2]).toEqual({ device: 'auto' })
   })
 
   it('keeps the order of thousands of lines, with a slow reader', async () => {
@@ -257,7 +261,7 @@ describe('sfm fit', () => {
     await sfm(['fit', '-'], [...Array.from({ length: 5000 }, (_, i) => face(`f${i}`)), face('bad')].join('\n'), {
       stderr,
     })
-    expect(stderr.text).toContain('\r\x1b[2K256 faces, ')
+    expect(stderr.text).toContain('\r\x1b[2K1 face, ')
     expect(stderr.text.split('\r\x1b[2K').length).toBeLessThan(15)
     expect(stderr.text).toContain('sfm: standard input:5001 (bad): not usable')
     expect(stderr.text.endsWith('\r\x1b[2K')).toBe(true)

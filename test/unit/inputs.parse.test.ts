@@ -28,6 +28,7 @@ describe('parseObservation', () => {
       scheme: 'ibug68',
       points,
       confidence: [1, 0, 0.5],
+      noise: 1.5,
       camera: { type: 'perspective', focal: 1400, principal: [640, 360] },
     }
     expect(parseObservation({ ...full, collection: 'c0' })).toEqual(full)

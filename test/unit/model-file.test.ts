@@ -44,7 +44,11 @@ describe('a model file', () => {
   })
 
   it('that cannot be written is an IO error, and leaves nothing behind', async () => {
-    await expectSfmRejection(writeModelFile(join(folder, 'none', 'x'), tinySphereModel()), 'IO', /^cannot write .*ENOENT/)
+    await expectSfmRejection(
+      writeModelFile(join(folder, 'none', 'x'), tinySphereModel()),
+      'IO',
+      /^cannot write .*ENOENT/,
+    )
     // A folder cannot be replaced: the temporary file exists already when that turns out.
     const taken = join(folder, 'taken')
     await mkdir(taken)
@@ -70,7 +74,11 @@ describe('a model file', () => {
 
   it('has a path', async () => {
     for (const path of ['', 'a\0b', 7, undefined, new URL('https://example.com/face.safetensors')]) {
-      await expectSfmRejection(readModelFile(path as string), 'INVALID_ARGUMENT', /^path: expected a path or a file: URL/)
+      await expectSfmRejection(
+        readModelFile(path as string),
+        'INVALID_ARGUMENT',
+        /^path: expected a path or a file: URL/,
+      )
       await expectSfmRejection(writeModelFile(path as string, tinySphereModel()), 'INVALID_ARGUMENT', /^path:/)
     }
   })

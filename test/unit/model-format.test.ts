@@ -103,7 +103,10 @@ describe('a file that is no model', () => {
       withHeader(tinySphereModel(), ({ __metadata__: metadata }) => {
         metadata[key] = value
       })
-    invalid(set('format', 'sphere-face-model/2'), /^metadata "format": expected "sphere-face-model\/1", received "sphere-face-model\/2"/)
+    invalid(
+      set('format', 'sphere-face-model/2'),
+      /^metadata "format": expected "sphere-face-model\/1", received "sphere-face-model\/2"/,
+    )
     invalid(set('format', undefined), /^metadata "format": expected "sphere-face-model\/1", received no such entry/)
     invalid(set('units', 'cm'), /^metadata "units": expected "mm", received "cm"/)
     invalid(set('latent', 'cube'), /^metadata "latent": expected "sphere" or "gaussian", received "cube"/)
@@ -139,7 +142,10 @@ describe('a file that is no model', () => {
       'landmarks.tiny12.indices',
       'landmarks.ibug68.weights',
     ]) {
-      invalid(without(name), new RegExp(`^tensor "${name.replaceAll('.', '\\.')}": expected .*, received no such tensor`))
+      invalid(
+        without(name),
+        new RegExp(`^tensor "${name.replaceAll('.', '\\.')}": expected .*, received no such tensor`),
+      )
     }
     invalid(without('expression_basis'), /^tensor "expression_bounds": expected shape \[E = 0, 2\], received \[4, 2\]/)
   })
@@ -204,7 +210,11 @@ describe('a file that is no model', () => {
 describe('writeModel', () => {
   it('writes nothing that readModel would refuse', () => {
     const data = tinySphereModel()
-    expectSfmError(() => writeModel({ ...data, mean: data.mean.map(() => Number.NaN) }), 'INVALID_MODEL', /^tensor "mean"/)
+    expectSfmError(
+      () => writeModel({ ...data, mean: data.mean.map(() => Number.NaN) }),
+      'INVALID_MODEL',
+      /^tensor "mean"/,
+    )
   })
 
   it('writes a view of a larger array as what it is', () => {

@@ -52,7 +52,9 @@ describe('16-bit floats', () => {
   })
 
   it('round below the least to zero', () => {
-    expect([...floatToHalf(Float32Array.of(2 ** -25, 2 ** -25 * 1.001, -1e-30, 1.5 * 2 ** -24))]).toEqual([0, 1, 0x8000, 2])
+    expect([...floatToHalf(Float32Array.of(2 ** -25, 2 ** -25 * 1.001, -1e-30, 1.5 * 2 ** -24))]).toEqual([
+      0, 1, 0x8000, 2,
+    ])
   })
 
   it('write to the array given', () => {
@@ -72,7 +74,9 @@ describe('withBasisPrecision', () => {
     }
     expect(half.mean).toBe(data.mean)
     const back = withBasisPrecision(half, 'f32')
-    const error = asFloat32(back.identityBasis).map((value, i) => Math.abs(value - data.identityBasis[i]!) / (Math.abs(value) + 1e-3))
+    const error = asFloat32(back.identityBasis).map(
+      (value, i) => Math.abs(value - data.identityBasis[i]!) / (Math.abs(value) + 1e-3),
+    )
     expect(Math.max(...error)).toBeLessThan(2 ** -11)
   })
 
@@ -119,7 +123,7 @@ describe('firstNonFinite', () => {
   it('agrees with Number.isFinite on any 32 bits', () => {
     const uniform = uniforms(7)
     for (let i = 0; i < 10_000; i++) {
-      const word = Uint32Array.of(uniform() * 2 ** 32 | (i % 3 === 0 ? 0x7f800000 : 0))
+      const word = Uint32Array.of((uniform() * 2 ** 32) | (i % 3 === 0 ? 0x7f800000 : 0))
       const value = new Float32Array(word.buffer)
       expect(firstNonFinite(value)).toBe(Number.isFinite(value[0]) ? -1 : 0)
     }

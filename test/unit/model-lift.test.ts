@@ -105,7 +105,8 @@ describe('liftingOf', () => {
   })
 
   it('agrees with the integral where it is elementary: two modes', () => {
-    // d = 2: |g|^2 / 2 = s has density e^-s on 0..r^2/2; the mean of asin(sqrt(2 s) / r)^2 by a plain sum of 2 million strips.
+    // d = 2: |g|^2 / 2 = s has density e^-s on 0..r^2/2; the mean of asin(sqrt(2 s) / r)^2 by a plain sum of 2 million
+    // strips.
     const { radius, scale } = liftingOf(2)
     const top = radius ** 2 / 2
     const strips = 2_000_000
@@ -137,12 +138,18 @@ describe('liftLatent and unliftLatent', () => {
     const normal = normals(5)
     for (let i = 0; i < 50; i++) {
       const g = normalVector(6, normal)
-      unliftLatent(liftLatent(g, lifting), lifting).forEach((value, k) => expect(value).toBeCloseTo(g[k]!, 13))
+      unliftLatent(liftLatent(g, lifting), lifting).forEach((value, k) => {
+        expect(value).toBeCloseTo(g[k]!, 13)
+      })
     }
   })
 
   it('refuse what has no counterpart', () => {
-    expectSfmError(() => liftLatent([lifting.radius, 0, 0, 0, 0, 0], lifting), 'INVALID_ARGUMENT', /^g: expected latents of a length below/)
+    expectSfmError(
+      () => liftLatent([lifting.radius, 0, 0, 0, 0, 0], lifting),
+      'INVALID_ARGUMENT',
+      /^g: expected latents of a length below/,
+    )
     expectSfmError(() => liftLatent([0, 0, 0, 0, 0, Number.NaN], lifting), 'INVALID_ARGUMENT')
     expectSfmError(() => liftLatent([0], lifting), 'INVALID_ARGUMENT', /^g: expected 6 numbers/)
     expectSfmError(() => unliftLatent([0], lifting), 'INVALID_ARGUMENT', /^z: expected 7 numbers/)

@@ -1,12 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { duplicateKey } from '../../lib/model/formats/duplicateKey.js'
-import { asBytes, type Container, readContainer, type Tensor, writeContainer } from '../../lib/model/formats/safetensors.js'
+import {
+  asBytes,
+  type Container,
+  readContainer,
+  type Tensor,
+  writeContainer,
+} from '../../lib/model/formats/safetensors.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 import { rawSafetensors, splitSafetensors } from '../fixtures/rawSafetensors.js'
 
-const f32 = (shape: number[], ...values: number[]): Tensor => ({ dtype: 'F32', shape, bytes: asBytes(Float32Array.from(values)) })
+const f32 = (shape: number[], ...values: number[]): Tensor => ({
+  dtype: 'F32',
+  shape,
+  bytes: asBytes(Float32Array.from(values)),
+})
 const u8 = (...values: number[]): Tensor => ({ dtype: 'U8', shape: [values.length], bytes: Uint8Array.from(values) })
-const f16 = (...bits: number[]): Tensor => ({ dtype: 'F16', shape: [bits.length], bytes: asBytes(Uint16Array.from(bits)) })
+const f16 = (...bits: number[]): Tensor => ({
+  dtype: 'F16',
+  shape: [bits.length],
+  bytes: asBytes(Uint16Array.from(bits)),
+})
 
 const container: Container = {
   tensors: new Map([
@@ -23,7 +37,8 @@ const container: Container = {
   ]),
 }
 
-const invalid = (file: Uint8Array, message: RegExp | string) => expectSfmError(() => readContainer(file), 'INVALID_MODEL', message)
+const invalid = (file: Uint8Array, message: RegExp | string) =>
+  expectSfmError(() => readContainer(file), 'INVALID_MODEL', message)
 
 /** One F32 tensor of 2 x 3 in 24 bytes, with parts of its entry replaced. */
 const oneTensor = (change: Record<string, unknown>, length = 24) =>
@@ -114,7 +129,8 @@ describe('a container', () => {
 
 describe('a file that is wrong', () => {
   it('is too short', () => {
-    for (let length = 0; length < 8; length++) invalid(new Uint8Array(length), /^file: expected at least 8 bytes, received/)
+    for (let length = 0; length < 8; length++)
+      invalid(new Uint8Array(length), /^file: expected at least 8 bytes, received/)
   })
 
   it('has a header longer than itself, or than any header', () => {
@@ -130,7 +146,10 @@ describe('a file that is wrong', () => {
     for (const header of ['', '{', '[]', 'null', '3', '"x"', '{"a":}', '{}x', "{'a': 1}", '\ufeff{}', '[[[[[[[[']) {
       invalid(rawSafetensors(header), /^header: expected a JSON object/)
     }
-    invalid(rawSafetensors(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)), /^header: expected a JSON object in UTF-8/)
+    invalid(
+      rawSafetensors(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)),
+      /^header: expected a JSON object in UTF-8/,
+    )
   })
 
   it('has a header nested beyond all measure', () => {
@@ -140,21 +159,27 @@ describe('a file that is wrong', () => {
 
   it('has a key twice', () => {
     const entry = '{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
-    invalid(rawSafetensors(`{"x":${entry},"\\u0078":${entry}}`, Uint8Array.of(1)), /^header: expected every key once, received "x" twice/)
+    invalid(
+      rawSafetensors(`{"x":${entry},"\\u0078":${entry}}`, Uint8Array.of(1)),
+      /^header: expected every key once, received "x" twice/,
+    )
     invalid(rawSafetensors('{"__metadata__":{"a":"1","a":"2"}}'), /"a" twice/)
   })
 
   it('has metadata other than strings', () => {
-    for (const value of [null, [], 'x', 1]) invalid(rawSafetensors({ __metadata__: value }), /^__metadata__: expected an object of strings/)
+    for (const value of [null, [], 'x', 1])
+      invalid(rawSafetensors({ __metadata__: value }), /^__metadata__: expected an object of strings/)
     for (const value of [null, [], {}, 1, true]) {
       invalid(rawSafetensors({ __metadata__: { name: value } }), /^metadata "name": expected a string, received/)
     }
   })
 
   it('has entries that are none', () => {
-    for (const value of [null, [], 'x', 1, true]) invalid(rawSafetensors({ x: value }), /^tensor "x": expected an object/)
+    for (const value of [null, [], 'x', 1, true])
+      invalid(rawSafetensors({ x: value }), /^tensor "x": expected an object/)
     invalid(oneTensor({ dtype: undefined }), /^tensor "x": expected a dtype out of .*, received undefined/)
-    for (const dtype of ['F33', 'f32', '', 'constructor', 'toString', 4, null, {}]) invalid(oneTensor({ dtype }), /^tensor "x": expected a dtype/)
+    for (const dtype of ['F33', 'f32', '', 'constructor', 'toString', 4, null, {}])
+      invalid(oneTensor({ dtype }), /^tensor "x": expected a dtype/)
     for (const shape of [undefined, null, 6, '6', {}, [2, -3], [2, 1.5], [2, '3'], [2, null], [2 ** 53], [[6]]]) {
       invalid(oneTensor({ shape }), /^tensor "x": expected a shape of non-negative integers/)
     }
@@ -170,7 +195,10 @@ describe('a file that is wrong', () => {
   })
 
   it('has offsets that its shape does not fill', () => {
-    invalid(oneTensor({ data_offsets: [0, 20] }), /^tensor "x": expected 24 bytes for F32 \[2, 3\], received data_offsets 0 to 20/)
+    invalid(
+      oneTensor({ data_offsets: [0, 20] }),
+      /^tensor "x": expected 24 bytes for F32 \[2, 3\], received data_offsets 0 to 20/,
+    )
     invalid(oneTensor({ data_offsets: [24, 0] }), /expected 24 bytes/)
     invalid(oneTensor({ dtype: 'F16' }), /expected 12 bytes for F16/)
     invalid(oneTensor({ shape: [] }), /expected 4 bytes for F32 \[\]/)
@@ -185,10 +213,16 @@ describe('a file that is wrong', () => {
   it('has tensors that overlap or leave a gap', () => {
     const entry = (begin: number, end: number) => ({ dtype: 'U8', shape: [end - begin], data_offsets: [begin, end] })
     const data = new Uint8Array(6)
-    invalid(rawSafetensors({ a: entry(0, 4), b: entry(3, 6) }, data), /^tensor "b": expected data_offsets from 4 on, received 3, an overlap/)
+    invalid(
+      rawSafetensors({ a: entry(0, 4), b: entry(3, 6) }, data),
+      /^tensor "b": expected data_offsets from 4 on, received 3, an overlap/,
+    )
     invalid(rawSafetensors({ a: entry(0, 6), b: entry(2, 3) }, data), /^tensor "b": .* an overlap/)
     invalid(rawSafetensors({ a: entry(0, 6), b: entry(0, 6) }, data), /an overlap/)
-    invalid(rawSafetensors({ a: entry(0, 2), b: entry(3, 6) }, data), /^tensor "b": expected data_offsets from 2 on, received 3, a gap/)
+    invalid(
+      rawSafetensors({ a: entry(0, 2), b: entry(3, 6) }, data),
+      /^tensor "b": expected data_offsets from 2 on, received 3, a gap/,
+    )
     invalid(rawSafetensors({ a: entry(1, 6) }, data), /^tensor "a": .* a gap/)
   })
 
@@ -199,15 +233,24 @@ describe('a file that is wrong', () => {
 
   it('is no array of bytes', () => {
     for (const value of [undefined, 'file', [1, 2], new ArrayBuffer(10)]) {
-      expectSfmError(() => readContainer(value as Uint8Array), 'INVALID_ARGUMENT', /^bytes: expected a Uint8Array/)
+      expectSfmError(
+        () => readContainer(value as unknown as Uint8Array),
+        'INVALID_ARGUMENT',
+        /^bytes: expected a Uint8Array/,
+      )
     }
   })
 })
 
 describe('writeContainer', () => {
   it('refuses tensors that are none', () => {
-    const write = (name: string, tensor: Tensor) => () => writeContainer({ tensors: new Map([[name, tensor]]), metadata: new Map() })
-    expectSfmError(write('x', { ...f32([2], 1, 2), shape: [3] }), 'INVALID_ARGUMENT', /^tensor "x": expected 12 bytes for F32 \[3\]/)
+    const write = (name: string, tensor: Tensor) => () =>
+      writeContainer({ tensors: new Map([[name, tensor]]), metadata: new Map() })
+    expectSfmError(
+      write('x', { ...f32([2], 1, 2), shape: [3] }),
+      'INVALID_ARGUMENT',
+      /^tensor "x": expected 12 bytes for F32 \[3\]/,
+    )
     expectSfmError(write('__metadata__', u8(1)), 'INVALID_ARGUMENT', /__metadata__/)
   })
 })

@@ -5,8 +5,8 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
 /**
- * The first key that occurs twice in one object of a JSON text, or undefined. JSON.parse keeps the last one silently, while another reader may keep
- * the first: two readers would then see two different files.
+ * The first key that occurs twice in one object of a JSON text, or undefined. JSON.parse keeps the last one silently,
+ * while another reader may keep the first: two readers would then see two different files.
  *
  * @param json Text that JSON.parse accepts; of any other text the answer means nothing.
  * @example
@@ -22,7 +22,7 @@ export function duplicateKey(json: string): string | undefined {
     else if (code === QUOTE) {
       const end = endOfString(json, i)
       if (json.charCodeAt(skipSpace(json, end)) === COLON) {
-        const key: string = JSON.parse(json.slice(i, end))
+        const key = unquote(json.slice(i, end))
         const keys = keysOfOpenObjects.at(-1)
         if (keys?.has(key)) return key
         keys?.add(key)
@@ -31,6 +31,11 @@ export function duplicateKey(json: string): string | undefined {
     }
   }
   return undefined
+}
+
+/** What a JSON string says; few keys have escapes, and JSON.parse is slow at one string at a time. */
+function unquote(string: string): string {
+  return string.includes('\\') ? JSON.parse(string) : string.slice(1, -1)
 }
 
 /** The index after the closing quote of the string that opens at `start`. */

@@ -9,8 +9,8 @@ import { readModel, writeModel } from './sphereFaceModel.js'
  * Reads a model from a file, see {@link readModel}.
  *
  * @param path A path or a `file:` URL.
- * @throws SfmError IO when the file cannot be read, with the system's error as its cause; INVALID_MODEL, naming the file as well, when it is no
- *   model; INVALID_ARGUMENT; OUT_OF_MEMORY.
+ * @throws SfmError IO when the file cannot be read, with the system's error as its cause; INVALID_MODEL, naming the
+ *   file as well, when it is no model; INVALID_ARGUMENT; OUT_OF_MEMORY.
  * @example
  * const data = await readModelFile('models/sphere-face-model.safetensors')
  */
@@ -26,8 +26,9 @@ export async function readModelFile(path: string | URL): Promise<ModelData> {
 }
 
 /**
- * Writes a model to a file, see {@link writeModel}. Whoever reads the path meanwhile sees the old file or the new one, never a part: the bytes go
- * to a temporary name in the same folder, which then takes the place of `path`, or is removed upon failure.
+ * Writes a model to a file, see {@link writeModel}. Whoever reads the path meanwhile sees the old file or the new one,
+ * never a part: the bytes go to a temporary name in the same folder, which then takes the place of `path`, or is
+ * removed upon failure.
  *
  * @param path A path or a `file:` URL.
  * @throws SfmError INVALID_MODEL; IO, with the system's error as its cause; INVALID_ARGUMENT.

@@ -37,11 +37,17 @@ export interface Container {
   readonly metadata: ReadonlyMap<string, string>
 }
 
-/** The format's own limit; a header needs some 150 bytes a tensor. */
-const MAX_HEADER_BYTES = 100_000_000
+/**
+ * Below the format's own limit of 100 MB: a header needs some 100 bytes a tensor, and one of this size a second to
+ * read.
+ */
+const MAX_HEADER_BYTES = 10_000_000
 const LENGTH_BYTES = 8
 const METADATA_KEY = '__metadata__'
-/** Tensors start at a multiple of this from the start of a file that we write: a cache line, and the widest vector register. */
+/**
+ * Tensors start at a multiple of this from the start of a file that we write: a cache line, and the widest vector
+ * register.
+ */
 const DATA_ALIGNMENT = 64
 
 /** A tensor's line of the header, checked in itself. */
@@ -54,11 +60,12 @@ interface Entry {
 }
 
 /**
- * Reads a safetensors file: an 8-byte little-endian header length, a JSON header, the tensors' bytes. Nothing is copied, the tensors are views of
- * `file`; nothing is allocated on the word of the file; every offset is checked before it is used.
+ * Reads a safetensors file: an 8-byte little-endian header length, a JSON header, the tensors' bytes. Nothing is
+ * copied, the tensors are views of `file`; nothing is allocated on the word of the file; every offset is checked before
+ * it is used.
  *
- * @throws SfmError INVALID_MODEL, naming the tensor or metadata entry, when the file is truncated, has bytes that belong to no tensor, or
- *   its header is not well-formed.
+ * @throws SfmError INVALID_MODEL, naming the tensor or metadata entry, when the file is truncated, has bytes that
+ *   belong to no tensor, or its header is not well-formed.
  * @example
  * const { tensors, metadata } = readContainer(await readFile('face.safetensors'))
  * tensors.get('mean')?.shape   // [8780, 3]
@@ -89,25 +96,34 @@ export function readContainer(file: Uint8Array): Container {
 }
 
 /**
- * Writes a safetensors file: the largest element types first and by name within one type, which keeps every tensor aligned without the gaps that
- * the format forbids. The same content gives the same bytes, whatever the order of the maps.
+ * Writes a safetensors file: the largest element types first and by name within one type, which keeps every tensor
+ * aligned without the gaps that the format forbids. The same content gives the same bytes, whatever the order of the
+ * maps.
  *
  * @throws SfmError INVALID_ARGUMENT when a tensor's bytes do not fill its shape, or a tensor has the reserved name.
  * @example
  * const mean = new Float32Array([0, 0, 1])
- * writeContainer({ tensors: new Map([['mean', { dtype: 'F32', shape: [1, 3], bytes: asBytes(mean) }]]), metadata: new Map() })
+ * writeContainer({ tensors: new Map([['mean', { dtype: 'F32', shape: [1, 3], bytes: asBytes(mean) }]]), metadata: new
+ * Map() })
  */
 export function writeContainer({ tensors, metadata }: Container): Uint8Array {
   requireLittleEndian()
-  const sorted = [...tensors].sort(([a, { dtype: p }], [b, { dtype: q }]) => DTYPE_BYTES[q] - DTYPE_BYTES[p] || compare(a, b))
+  const sorted = [...tensors].sort(
+    ([a, { dtype: p }], [b, { dtype: q }]) => DTYPE_BYTES[q] - DTYPE_BYTES[p] || compare(a, b),
+  )
 
   const header: [string, unknown][] = []
-  if (metadata.size > 0) header.push([METADATA_KEY, Object.fromEntries([...metadata].sort(([a], [b]) => compare(a, b)))])
+  if (metadata.size > 0)
+    header.push([METADATA_KEY, Object.fromEntries([...metadata].sort(([a], [b]) => compare(a, b)))])
   let offset = 0
   for (const [name, { dtype, shape, bytes }] of sorted) {
     if (name === METADATA_KEY) throw invalidArgument('tensors', `names other than ${METADATA_KEY}`, name)
     if (bytes.length !== byteLength(dtype, shape)) {
-      throw invalidArgument(tensorLabel(name), `${byteLength(dtype, shape)} bytes for ${dtype} [${shape.join(', ')}]`, bytes)
+      throw invalidArgument(
+        tensorLabel(name),
+        `${byteLength(dtype, shape)} bytes for ${dtype} [${shape.join(', ')}]`,
+        bytes,
+      )
     }
     header.push([name, { dtype, shape, data_offsets: [offset, offset + bytes.length] }])
     offset += bytes.length
@@ -142,7 +158,8 @@ function readHeaderLength(bytes: Uint8Array): number {
   if (bytes.length < LENGTH_BYTES) throw invalidModel('file', `at least ${LENGTH_BYTES} bytes`, `${bytes.length}`)
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)
   const limit = Math.min(bytes.length - LENGTH_BYTES, MAX_HEADER_BYTES)
-  if (length > BigInt(limit)) throw invalidModel('header length', `at most ${limit} in a file of ${bytes.length} bytes`, `${length}`)
+  if (length > BigInt(limit))
+    throw invalidModel('header length', `at most ${limit} in a file of ${bytes.length} bytes`, `${length}`)
   return Number(length)
 }
 
@@ -173,21 +190,26 @@ function readEntry(name: string, value: unknown): Entry {
   const where = tensorLabel(name)
   if (!isObject(value)) throw invalidModel(where, 'an object with dtype, shape and data_offsets', describe(value))
   const { dtype, shape, data_offsets: offsets } = value
-  if (!isDtype(dtype)) throw invalidModel(where, `a dtype out of ${Object.keys(DTYPE_BYTES).join(', ')}`, describe(dtype))
+  if (!isDtype(dtype))
+    throw invalidModel(where, `a dtype out of ${Object.keys(DTYPE_BYTES).join(', ')}`, describe(dtype))
   if (!isCounts(shape)) throw invalidModel(where, 'a shape of non-negative integers', describe(shape))
   if (!isCounts(offsets) || offsets.length !== 2) {
     throw invalidModel(where, 'data_offsets of two non-negative integers', describe(offsets))
   }
   const [begin, end] = offsets as [number, number]
   const size = byteLength(dtype, shape)
-  if (!Number.isSafeInteger(size)) throw invalidModel(where, 'a shape whose size can be addressed', describeShape(shape))
+  if (!Number.isSafeInteger(size))
+    throw invalidModel(where, 'a shape whose size can be addressed', describeShape(shape))
   if (end - begin !== size) {
     throw invalidModel(where, `${size} bytes for ${dtype} ${describeShape(shape)}`, `data_offsets ${begin} to ${end}`)
   }
   return { name, dtype, shape, begin, end }
 }
 
-/** The tensors must tile the data: sorted by offset, each begins where the one before it ends, and the last ends with the file. */
+/**
+ * The tensors must tile the data: sorted by offset, each begins where the one before it ends, and the last ends with
+ * the file.
+ */
 function checkLayout(entries: Entry[], dataLength: number): void {
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
   let expected = 0
@@ -201,7 +223,8 @@ function checkLayout(entries: Entry[], dataLength: number): void {
     }
     expected = end
   }
-  if (expected !== dataLength) throw invalidModel('file', `${expected} bytes of data, as its header says`, `${dataLength}`)
+  if (expected !== dataLength)
+    throw invalidModel('file', `${expected} bytes of data, as its header says`, `${dataLength}`)
 }
 
 /** NaN when a partial product cannot be represented exactly, wherever in the shape that happens. */

@@ -1,8 +1,8 @@
 import { describe } from '../../errors.js'
 import { Dimensions } from '../Dimensions.js'
 import { invalidModel, tensorLabel } from '../invalidModel.js'
-import { formatMetadata, parseMetadata } from '../metadata.js'
 import type { LandmarkScheme, ModelData } from '../ModelData.js'
+import { formatMetadata, parseMetadata } from '../metadata.js'
 import {
   ARRAY_TYPES,
   dtypeOf,
@@ -19,8 +19,9 @@ import { missingTensor, validateModel } from '../validate.js'
 import { asBytes, DTYPE_BYTES, readContainer, type Tensor, writeContainer } from './safetensors.js'
 
 /**
- * Reads a model file (docs/model-format.md) and checks every value in it. Arrays are views of `bytes` wherever their alignment allows, as it
- * does in files from {@link writeModel}: leave `bytes` alone from then on. Tensors that a model does not know are skipped.
+ * Reads a model file (docs/model-format.md) and checks every value in it. Arrays are views of `bytes` wherever their
+ * alignment allows, as it does in files from {@link writeModel}: leave `bytes` alone from then on. Tensors that a model
+ * does not know are skipped.
  *
  * @throws SfmError INVALID_MODEL, naming the tensor or metadata entry, what was expected and what came.
  * @example
@@ -42,7 +43,11 @@ export function readModel(bytes: Uint8Array): ModelData {
     else if (field === 'expressionBasis') dimensions.set('E', 0)
   }
 
-  const expressionless = { expressionBasis: new Float32Array(0), expressionBounds: new Float32Array(0), expressionStddev: new Float32Array(0) }
+  const expressionless = {
+    expressionBasis: new Float32Array(0),
+    expressionBounds: new Float32Array(0),
+    expressionStddev: new Float32Array(0),
+  }
   const data = {
     vertexCount: dimensions.get('N'),
     identityCount: dimensions.get('K'),
@@ -74,7 +79,8 @@ export function writeModel(data: ModelData): Uint8Array {
   const tensors = new Map<string, Tensor>()
   for (const field of Object.keys(MODEL_TENSORS) as ModelField[]) {
     const array = data[field]
-    if (array && array.length > 0) tensors.set(MODEL_TENSORS[field].name, tensorOf(array, MODEL_TENSORS[field], dimensions))
+    if (array && array.length > 0)
+      tensors.set(MODEL_TENSORS[field].name, tensorOf(array, MODEL_TENSORS[field], dimensions))
   }
   for (const [name, scheme] of data.schemes) {
     const own = dimensions.fork()
@@ -95,7 +101,8 @@ function readSchemes(tensors: ReadonlyMap<string, Tensor>, dimensions: Dimension
   for (const tensorName of [...tensors.keys()].sort()) {
     const [, name, last] = /^landmarks\.(.+)\.([^.]+)$/s.exec(tensorName) ?? []
     const isKnown = fields.some((field) => SCHEME_TENSORS[field].name === last)
-    if (name !== undefined && isKnown && !schemes.has(name)) schemes.set(name, readScheme(name, tensors, dimensions.fork()))
+    if (name !== undefined && isKnown && !schemes.has(name))
+      schemes.set(name, readScheme(name, tensors, dimensions.fork()))
   }
   return schemes
 }
@@ -122,10 +129,18 @@ function arrayOf({ dtype, shape, bytes }: Tensor, spec: TensorSpec, dimensions: 
   if (!isAllowed(dtype, spec)) throw invalidModel(where, `dtype ${spec.dtypes.join(' or ')}`, dtype)
   const expected = dimensions.describe(spec.shape)
   if (!dimensions.fits(spec.shape, shape)) {
-    throw invalidModel(where, `shape ${expected}`, shape.length > 8 ? `${shape.length} dimensions` : `[${shape.join(', ')}]`)
+    throw invalidModel(
+      where,
+      `shape ${expected}`,
+      shape.length > 8 ? `${shape.length} dimensions` : `[${shape.join(', ')}]`,
+    )
   }
   const aligned = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice()
-  return new ARRAY_TYPES[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, aligned.byteLength / DTYPE_BYTES[dtype])
+  return new ARRAY_TYPES[dtype](
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    aligned.byteLength / DTYPE_BYTES[dtype],
+  )
 }
 
 function isAllowed(dtype: string, { dtypes }: TensorSpec): dtype is ModelDtype {

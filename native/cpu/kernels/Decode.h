@@ -12,8 +12,9 @@
 namespace sfm {
 namespace {
 
-// From this many faces on, a 16-bit panel is converted once into scratch instead of once for each register tile.
-constexpr int kConvertFaces = 2 * Vec::kDecodeFaces + 1;
+// Where halves are converted by hardware, doing so in every register tile costs less than the cache that a converted panel takes.
+// Elsewhere a panel is converted once for more than a tile of faces.
+constexpr bool convertFirst(int faces) { return Vec::kSlowHalves && faces > Vec::kDecodeFaces; }
 
 template <int kFaces, class Number>
 SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& faces, const float* mean,
@@ -93,7 +94,7 @@ void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelB
     const int firstPoint = panel * DecodeBasis::kPanel;
     if (!basis.isHalf()) {
       decodePanel(basis, faces, mean, basis.floats.data() + panelSize * panel, firstPoint, faceBegin, faceEnd);
-    } else if (faceEnd - faceBegin < kConvertFaces) {
+    } else if (!convertFirst(faceEnd - faceBegin)) {
       decodePanel(basis, faces, mean, basis.halves.data() + panelSize * panel, firstPoint, faceBegin, faceEnd);
     } else {
       const uint16_t* halves = basis.halves.data() + panelSize * panel;

@@ -147,27 +147,28 @@ struct SimdKernels {
     }
   }
 
-  // X = U^-1 (upper), into a matrix of the same shape; returns trace(X X^T) = trace((U^T U)^-1).
-  static double inverseTrace(const float* u, int first, int n, int ld, float* x) {
+  // trace((U^T U)^-1) = the squared norm of U^-1, for the block of U from row and column `first` on. Strips of columns of the inverse are formed
+  // from the bottom up, a row's accumulators staying in registers; `strip` holds n rows of them.
+  static double inverseTrace(const float* u, int first, int n, int ld, float* strip) {
+    constexpr int kVectors = 8, kColumns = kVectors * Vec::kLanes;
     double trace = 0;
-    for (int i = n - 1; i >= first; --i) {
-      const float* row = u + static_cast<long>(i) * ld;
-      float* out = x + static_cast<long>(i) * ld;
-      const int start = i / Vec::kLanes * Vec::kLanes;
-      for (int j = start; j < n; j += Vec::kLanes) store(out + j, zero());
-      for (int k = i + 1; k < n; ++k) {
-        const Vec f = broadcast(row[k]);
-        const float* from = x + static_cast<long>(k) * ld;
-        for (int j = k / Vec::kLanes * Vec::kLanes; j < n; j += Vec::kLanes) store(out + j, negativeMultiplyAdd(f, load(from + j), load(out + j)));
+    for (int j0 = first; j0 < n; j0 += kColumns) {
+      const int last = j0 + kColumns < n ? j0 + kColumns : n;  // the inverse is upper triangular: rows below the strip's columns are zero
+      for (int i = last - 1; i >= first; --i) {
+        const float* row = u + static_cast<long>(i) * ld;
+        Vec s[kVectors];
+        for (int j = 0; j < kVectors; ++j) s[j] = zero();
+        for (int k = i + 1; k < last; ++k) {
+          const Vec f = broadcast(row[k]);
+          const float* from = strip + static_cast<long>(k) * kColumns;
+          for (int j = 0; j < kVectors; ++j) s[j] = negativeMultiplyAdd(f, load(from + j * Vec::kLanes), s[j]);
+        }
+        float* out = strip + static_cast<long>(i) * kColumns;
+        const Vec inverse = broadcast(1 / row[i]);
+        for (int j = 0; j < kVectors; ++j) store(out + j * Vec::kLanes, multiply(inverse, s[j]));
+        if (i >= j0) out[i - j0] = 1 / row[i];
+        for (int j = 0; j < last - j0; ++j) trace += static_cast<double>(out[j]) * static_cast<double>(out[j]);
       }
-      const float inverse = 1 / row[i];
-      for (int j = start; j < i; ++j) out[j] = 0;
-      out[i] = 1;
-      for (int j = i; j < n; ++j) {
-        out[j] *= inverse;
-        trace += static_cast<double>(out[j]) * out[j];
-      }
-      for (int j = n; j < (n + Vec::kLanes - 1) / Vec::kLanes * Vec::kLanes; ++j) out[j] = 0;
     }
     return trace;
   }

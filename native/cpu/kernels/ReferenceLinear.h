@@ -73,16 +73,15 @@ struct ReferenceKernels {
     }
   }
 
+  // Column by column: x = U^-1 e_j.
   static double inverseTrace(const double* u, int first, int n, int ld, double* x) {
     double trace = 0;
-    for (int i = n - 1; i >= first; --i) {
-      const double* row = u + static_cast<long>(i) * ld;
-      double* out = x + static_cast<long>(i) * ld;
-      for (int j = i; j < n; ++j) {
-        double sum = j == i ? 1 : 0;
-        for (int k = i + 1; k <= j; ++k) sum -= row[k] * x[static_cast<long>(k) * ld + j];
-        out[j] = sum / row[i];
-        trace += out[j] * out[j];
+    for (int j = first; j < n; ++j) {
+      for (int i = j; i >= first; --i) {
+        double sum = i == j ? 1 : 0;
+        for (int k = i + 1; k <= j; ++k) sum -= u[static_cast<long>(i) * ld + k] * x[k];
+        x[i] = sum / u[static_cast<long>(i) * ld + i];
+        trace += x[i] * x[i];
       }
     }
     return trace;

@@ -15,6 +15,7 @@ struct Vec {
   static constexpr int kTileRows = 6;
   static constexpr int kTileVectors = 2;
   static constexpr int kDecodeFaces = 4;
+  static constexpr bool kSlowHalves = false;
   __m256 v;
 };
 

@@ -15,6 +15,7 @@ struct Vec {
   static constexpr int kTileRows = 12;    // register tile of the products: kTileRows x kTileVectors accumulators
   static constexpr int kTileVectors = 2;
   static constexpr int kDecodeFaces = 8;  // faces per register tile of the decoder (3 accumulators each)
+  static constexpr bool kSlowHalves = false;
   __m512 v;
 };
 

@@ -15,6 +15,7 @@ struct Vec {
   static constexpr int kTileRows = 12;
   static constexpr int kTileVectors = 2;
   static constexpr int kDecodeFaces = 8;
+  static constexpr bool kSlowHalves = false;
   float32x4_t v;
 };
 

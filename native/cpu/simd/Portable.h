@@ -14,6 +14,7 @@ struct Vec {
   static constexpr int kTileRows = 4;
   static constexpr int kTileVectors = 2;
   static constexpr int kDecodeFaces = 2;
+  static constexpr bool kSlowHalves = true;
   float v[4];
 };
 
