@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { ERROR_CODES, type ErrorCode, invalidArgument, SfmError } from './errors.js'
+import { aborted, throwIfAborted, whenAborted } from './aborts.js'
+import { ERROR_CODES, type ErrorCode, SfmError } from './errors.js'
 
 /** The settings of a fit as the native side takes them: every one given. */
 export interface NativeFitOptions {
@@ -127,40 +128,24 @@ export async function nativeCall<T>(
   lent = false,
 ): Promise<T> {
   throwIfAborted(signal)
-  let onAbort: (() => void) | undefined
+  let forget: (() => void) | undefined
   try {
     return await new Promise<T>((resolve, reject) => {
       const call = start((error, value) => (error === null ? resolve(value as T) : reject(error)))
-      onAbort = () => {
+      if (!signal) return
+      forget = whenAborted(signal, () => {
         native().cancel(call)
         if (!lent) reject(ABORT)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
+      })
     })
   } catch (error) {
     // Made after the await, an error carries the stack of the caller's await as well.
-    if (signal?.aborted && (error === ABORT || (error as { code?: unknown }).code === 'ABORTED')) throw aborted(signal)
+    if (signal?.aborted && (error === ABORT || (error as { code?: unknown } | undefined)?.code === 'ABORTED')) throw aborted(signal)
     throw fromNative(error)
   } finally {
-    if (onAbort) signal?.removeEventListener('abort', onAbort)
+    forget?.()
   }
 }
 
 /** What a promise is rejected with until its error can be made. */
 const ABORT = Symbol('abort')
-
-/**
- * For calls that have not begun.
- *
- * @throws SfmError ABORTED, and INVALID_ARGUMENT for what is no signal.
- */
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal === undefined || signal === null) return
-  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
-    throw invalidArgument('signal', 'an AbortSignal', signal)
-  if (signal.aborted) throw aborted(signal)
-}
-
-function aborted(signal: AbortSignal): SfmError {
-  return new SfmError('ABORTED', 'the call was aborted', { cause: signal.reason })
-}

@@ -1,6 +1,6 @@
-// Makes the embedded model from a Gaussian one: lifts it onto the sphere (docs/sphere.md), stores its bases as 16-bit floats,
-// says how far the landmarks of ibug68 are to be trusted, and measures what the rounding costs. The same source gives the same
-// bytes. Needs the package built:
+// Makes the embedded model from a Gaussian one: lifts it onto the sphere (docs/sphere.md), stores its bases as 16-bit
+// floats, says how far the landmarks of ibug68 are to be trusted, and measures what the rounding costs. The same source
+// gives the same bytes. Needs the package built:
 //
 //     node scripts/make-default-model.mjs [SOURCE] [OUT]
 import { createHash } from 'node:crypto'
@@ -15,7 +15,8 @@ import { Random } from '../dist/random.js'
 
 const LIFT = { quantile: 0.999, margin: 1.1 }
 
-// The jaw's points slide along the cheek as the head turns: twice the noise of the others (docs/model-format.md has the scale).
+// The jaw's points slide along the cheek as the head turns: twice the noise of the others (docs/model-format.md has the
+// scale).
 const IBUG68_JAW = { first: 0, last: 16, reliability: 0.35 }
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -58,9 +59,9 @@ function metadataOf({ metadata }) {
 }
 
 /**
- * What storing the bases in 16 bits does to vertices, in mm. `identityBound` and `expressionBound` hold for every point of the
- * sphere (the Cauchy-Schwarz inequality over the latents) and every expression within 0..1; the others are what was seen on
- * faces drawn from the prior, within 5 standard deviations, with every expression anywhere in its bounds.
+ * What storing the bases in 16 bits does to vertices, in mm. `identityBound` and `expressionBound` hold for every point
+ * of the sphere (the Cauchy-Schwarz inequality over the latents) and every expression within 0..1; the others are what
+ * was seen on faces drawn from the prior, within 5 standard deviations, with every expression anywhere in its bounds.
  */
 function roundingOf(half, full) {
   const N = full.vertexCount

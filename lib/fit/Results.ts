@@ -116,7 +116,8 @@ function message(status: FitStatus, usable: boolean, failure: number, iterations
 }
 
 /**
- * Angles by nod (pitch), then turn (yaw), then the flip of axes, then tilt in the image (roll): R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(pitch).
+ * Angles by nod (pitch), then turn (yaw), then the flip of axes, then tilt in the image (roll):
+ * R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(-pitch).
  */
 function poseOf(record: Float64Array): Pose {
   const rotation = record.slice(RECORD.rotation, RECORD.rotation + 9)
@@ -136,7 +137,7 @@ function poseOf(record: Float64Array): Pose {
     rotation,
     translation: record.slice(RECORD.translation, RECORD.translation + 3),
     yaw: degrees(-Math.asin(Math.min(1, Math.max(-1, r20)))),
-    pitch: degrees(Math.atan2(-r21, -r22)),
+    pitch: degrees(Math.atan2(r21, -r22)),
     roll: degrees(Math.atan2(r10, r00)),
   }
 }

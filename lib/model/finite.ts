@@ -40,6 +40,8 @@ function isNonFiniteHalf(bits: number): boolean {
 /** Whether any word, masked to its exponents, overflows into the carry bits when each exponent grows by one. */
 function someCarry(words: Int32Array, exponents: number, one: number, carry: number): boolean {
   let sums = 0
-  for (let i = 0; i < words.length; i++) sums |= (words[i]! & exponents) + one
+  // The length is read once: the first model of a process is checked before the loop has been compiled.
+  const { length } = words
+  for (let i = 0; i < length; i++) sums |= (words[i]! & exponents) + one
   return (sums & carry) !== 0
 }

@@ -95,7 +95,8 @@ function requireFinite(where: string, array: Float32Array | Uint16Array): void {
 
 /** Every integer tensor of a model holds vertex indices. */
 function requireVertexIndices(where: string, indices: Int32Array, vertexCount: number): void {
-  for (let i = 0; i < indices.length; i++) {
+  const { length } = indices
+  for (let i = 0; i < length; i++) {
     const index = indices[i]!
     if (index < 0 || index >= vertexCount) {
       throw invalidModel(where, `vertex indices from 0 to ${vertexCount - 1}`, `${index} at index ${i}`)
@@ -103,19 +104,15 @@ function requireVertexIndices(where: string, indices: Int32Array, vertexCount: n
   }
 }
 
-function requireEach(
-  where: string,
-  values: Float32Array | Uint8Array,
-  accepts: (value: number) => boolean,
-  expected: string,
-): void {
+function requireEach(where: string, values: Float32Array, accepts: (value: number) => boolean, expected: string): void {
   for (let i = 0; i < values.length; i++) {
     if (!accepts(values[i]!)) throw invalidModel(where, expected, `${values[i]} at index ${i}`)
   }
 }
 
 function validateTriangles(triangles: Int32Array): void {
-  for (let i = 0; i < triangles.length; i += 3) {
+  const { length } = triangles
+  for (let i = 0; i < length; i += 3) {
     const a = triangles[i]!
     const b = triangles[i + 1]!
     const c = triangles[i + 2]!
@@ -144,14 +141,17 @@ function validateExpressions({ expressionBounds: bounds, expressionStddev: stdde
 }
 
 function validateRegions({ region, metadata }: ModelData): void {
+  if (!region) return
   const count = metadata.regionNames.length
-  if (region)
-    requireEach(
-      tensorLabel(MODEL_TENSORS.region.name),
-      region,
-      (label) => label < count,
-      `indices of ${count} region_names`,
-    )
+  for (let i = 0; i < region.length; i++) {
+    if (region[i]! >= count) {
+      throw invalidModel(
+        tensorLabel(MODEL_TENSORS.region.name),
+        `indices of ${count} region_names`,
+        `${region[i]} at index ${i}`,
+      )
+    }
+  }
 }
 
 function validateAlbedo({ albedoMean, albedoBasis }: ModelData): void {

@@ -222,7 +222,8 @@ Napi::Value NativeModel::decode(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     std::shared_ptr<DecodeBatch> batch = decodeBatch(info);
     const size_t size = static_cast<size_t>(batch->count) * static_cast<size_t>(batch->basis().pointCount) * 3;
-    if (info[4].ToBoolean()) {
+    const bool normals = info[4].ToBoolean();
+    if (normals) {
       if (batch->scheme) invalid("normals: expected a decode of the whole mesh");
       batch->normals = AlignedBuffer<float>(size);
     }
@@ -244,10 +245,10 @@ Napi::Value NativeModel::decode(const Napi::CallbackInfo& info) {
     AddonData& data = AddonData::of(info.Env());
     const uint32_t id = data.run(
         callback,
-        [batch, kept](Napi::Env env) -> napi_value {
+        [batch, kept, normals](Napi::Env env) -> napi_value {
           Napi::Object result = Napi::Object::New(env);
           result.Set("vertices", kept->IsEmpty() ? toTypedArray(env, std::move(batch->owned)) : kept->Value());
-          if (batch->normals.size() > 0) result.Set("normals", toTypedArray(env, std::move(batch->normals)));
+          if (normals) result.Set("normals", toTypedArray(env, std::move(batch->normals)));
           return result;
         },
         [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {

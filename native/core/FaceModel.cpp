@@ -33,7 +33,8 @@ bool isZero(const BasisView& basis, size_t begin, size_t end) {
   return true;
 }
 
-// In-place inverse of a symmetric positive definite matrix by Cholesky; false when it is not positive definite.
+// In-place inverse by Cholesky of a symmetric positive definite matrix with a diagonal of about 1; false when it is singular to the rounding
+// of numbers that were stored in single precision.
 bool invertSymmetric(std::vector<double>& a, int n) {
   std::vector<double> l(a);
   for (int j = 0; j < n; ++j) {
@@ -41,7 +42,7 @@ bool invertSymmetric(std::vector<double>& a, int n) {
       double sum = l[static_cast<size_t>(i) * n + j];
       for (int k = 0; k < j; ++k) sum -= l[static_cast<size_t>(i) * n + k] * l[static_cast<size_t>(j) * n + k];
       if (i == j) {
-        if (!(sum > 0)) return false;
+        if (!(sum > 1e-12)) return false;
         l[static_cast<size_t>(j) * n + j] = std::sqrt(sum);
       } else {
         l[static_cast<size_t>(i) * n + j] = sum / l[static_cast<size_t>(j) * n + j];

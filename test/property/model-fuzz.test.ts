@@ -90,11 +90,11 @@ function placesOf(value: unknown, path: string[] = []): string[][] {
 }
 
 /** A value with the part at a place replaced, or removed. */
-function replaced(value: any, [key, ...rest]: string[], part: unknown): unknown {
+function replaced(value: unknown, [key, ...rest]: string[], part: unknown): unknown {
   if (key === undefined) return part
-  const copy = Array.isArray(value) ? [...value] : { ...value }
+  const copy = (Array.isArray(value) ? [...value] : { ...(value as object) }) as Record<string, unknown>
   if (rest.length === 0 && part === undefined) delete copy[key]
-  else copy[key] = replaced(value[key], rest, part)
+  else copy[key] = replaced(copy[key], rest, part)
   return copy
 }
 

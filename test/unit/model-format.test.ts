@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { readContainer, writeContainer } from '../../lib/model/formats/safetensors.js'
+import { readContainer, type Tensor, writeContainer } from '../../lib/model/formats/safetensors.js'
 import { readModel, writeModel } from '../../lib/model/formats/sphereFaceModel.js'
 import { withBasisPrecision } from '../../lib/model/half.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
-import { rawSafetensors, splitSafetensors } from '../fixtures/rawSafetensors.js'
+import { type LooseHeader, rawSafetensors, splitSafetensors } from '../fixtures/rawSafetensors.js'
 import { tinyFullModel, tinyGaussianModel, tinySphereModel, turnedSphereModel } from '../fixtures/tinyModel.js'
 
 /** A model without its expressions. */
@@ -18,18 +18,18 @@ const expressionless = (data: ModelData): ModelData => ({
 })
 
 /** A model's file after a change to its header. */
-const withHeader = (data: ModelData, change: (header: Record<string, any>) => void) => {
+const withHeader = (data: ModelData, change: (header: LooseHeader) => void) => {
   const parts = splitSafetensors(writeModel(data))
   change(parts.header)
   return rawSafetensors(parts.header, parts.data)
 }
 
 /** A model's file without some tensors, or with others. */
-const withTensors = (data: ModelData, change: (tensors: Map<string, any>) => void) => {
+const withTensors = (data: ModelData, change: (tensors: Map<string, unknown>) => void) => {
   const { tensors, metadata } = readContainer(writeModel(data))
-  const changed = new Map(tensors)
+  const changed = new Map<string, unknown>(tensors)
   change(changed)
-  return writeContainer({ tensors: changed, metadata })
+  return writeContainer({ tensors: changed as Map<string, Tensor>, metadata })
 }
 
 const invalid = (file: Uint8Array, message: RegExp) => expectSfmError(() => readModel(file), 'INVALID_MODEL', message)

@@ -151,6 +151,17 @@ describe('validateModel', () => {
     }
   })
 
+  it('checks a factor that is diagonal like any other', () => {
+    const factor = full.identityPriorFactor!
+    for (const index of [0, 8, 40]) invalid({ identityPriorFactor: set(factor, index, 0) }, /expected rank 6/)
+    invalid({ identityPriorFactor: set(factor, 48, 0.1) }, /expected columns orthogonal .*, received column 6/)
+    // What single precision leaves along the mean is no spread.
+    validateModel({ ...full, identityPriorFactor: set(factor, 48, 1e-6) })
+    invalid({ identityPriorFactor: set(set(factor, 48, 1e-6), 0, 0) }, /expected rank 6/)
+    // One entry off the diagonal, in a tangent direction: not diagonal, and as good.
+    validateModel({ ...full, identityPriorFactor: set(factor, 1, 0.05) })
+  })
+
   it('lets a factor pass whose spreads differ a thousandfold', () => {
     const factor = full.identityPriorFactor!.map((value, i) => (i === 0 ? 1000 * value : value))
     validateModel({ ...full, identityPriorFactor: factor })

@@ -16,6 +16,9 @@ namespace {
 // Elsewhere a panel is converted once for more than a tile of faces.
 constexpr bool convertFirst(int faces) { return Vec::kSlowHalves && faces > Vec::kDecodeFaces; }
 
+// Panels that a tile of faces goes through at a time: a quarter of a megabyte of halves, which the second-level cache holds.
+constexpr int kCachedPanels = 16;
+
 template <int kFaces, class Number>
 SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& faces, const float* mean,
                                   const Number* SFM_RESTRICT panel, int firstPoint, int face) {
@@ -64,42 +67,54 @@ SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& f
   }
 }
 
+// The panels from `panelBegin` on, of which `panels` is the first. A tile of faces goes through all of them before the next tile has its turn:
+// its coefficients stay in the first-level cache, the panels stream from the second, and every face is written to in order.
+template <int kFaces, class Number>
+void decodeFaces(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd, int face) {
+  const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
+  for (int panel = panelBegin; panel < panelEnd; ++panel)
+    decodeTile<kFaces>(basis, faces, basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow,
+                       panels + panelSize * static_cast<size_t>(panel - panelBegin), panel * DecodeBasis::kPanel, face);
+}
+
 template <class Number>
-void decodePanel(const DecodeBasis& basis, const DecodeFaces& faces, const float* mean, const Number* panel, int firstPoint,
-                 int faceBegin, int faceEnd) {
+void decodePanels(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd, int faceBegin,
+                  int faceEnd) {
   int face = faceBegin;
   for (; face + Vec::kDecodeFaces <= faceEnd; face += Vec::kDecodeFaces)
-    decodeTile<Vec::kDecodeFaces>(basis, faces, mean, panel, firstPoint, face);
+    decodeFaces<Vec::kDecodeFaces>(basis, faces, panels, panelBegin, panelEnd, face);
   // The rest in halving tiles.
   if constexpr (Vec::kDecodeFaces > 4) {
     if (face + 4 <= faceEnd) {
-      decodeTile<4>(basis, faces, mean, panel, firstPoint, face);
+      decodeFaces<4>(basis, faces, panels, panelBegin, panelEnd, face);
       face += 4;
     }
   }
   if constexpr (Vec::kDecodeFaces > 2) {
     if (face + 2 <= faceEnd) {
-      decodeTile<2>(basis, faces, mean, panel, firstPoint, face);
+      decodeFaces<2>(basis, faces, panels, panelBegin, panelEnd, face);
       face += 2;
     }
   }
-  if (face < faceEnd) decodeTile<1>(basis, faces, mean, panel, firstPoint, face);
+  if (face < faceEnd) decodeFaces<1>(basis, faces, panels, panelBegin, panelEnd, face);
 }
 
 void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin, int faceEnd,
                   float* scratch) {
   const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
-  for (int panel = panelBegin; panel < panelEnd; ++panel) {
-    const float* mean = basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow;
-    const int firstPoint = panel * DecodeBasis::kPanel;
+  const bool convert = basis.isHalf() && convertFirst(faceEnd - faceBegin);
+  const int block = convert ? 1 : kCachedPanels;
+  for (int panel = panelBegin; panel < panelEnd; panel += block) {
+    const int end = panel + block < panelEnd ? panel + block : panelEnd;
+    const size_t at = panelSize * static_cast<size_t>(panel);
     if (!basis.isHalf()) {
-      decodePanel(basis, faces, mean, basis.floats.data() + panelSize * panel, firstPoint, faceBegin, faceEnd);
-    } else if (!convertFirst(faceEnd - faceBegin)) {
-      decodePanel(basis, faces, mean, basis.halves.data() + panelSize * panel, firstPoint, faceBegin, faceEnd);
+      decodePanels(basis, faces, basis.floats.data() + at, panel, end, faceBegin, faceEnd);
+    } else if (!convert) {
+      decodePanels(basis, faces, basis.halves.data() + at, panel, end, faceBegin, faceEnd);
     } else {
-      const uint16_t* halves = basis.halves.data() + panelSize * panel;
+      const uint16_t* halves = basis.halves.data() + at;
       for (size_t i = 0; i < panelSize; i += Vec::kLanes) store(scratch + i, load(halves + i));
-      decodePanel(basis, faces, mean, static_cast<const float*>(scratch), firstPoint, faceBegin, faceEnd);
+      decodePanels(basis, faces, static_cast<const float*>(scratch), panel, end, faceBegin, faceEnd);
     }
   }
 }

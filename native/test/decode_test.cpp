@@ -1,0 +1,354 @@
+// Decoding: every instruction set against the double-precision reference, the same bits however a batch is cut, normals.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <future>
+#include <random>
+#include <vector>
+
+#include "core/Normals.h"
+#include "cpu/CpuBackend.h"
+#include "cpu/CpuKernels.h"
+#include "test/Check.h"
+#include "test/SyntheticModel.h"
+
+using namespace sfm;
+using namespace sfm::test;
+
+namespace {
+
+std::mt19937 generator(17);
+
+float normal() { return std::normal_distribution<float>()(generator); }
+
+// Faces drawn from a model, with poses a metre away.
+struct Faces {
+  Faces(const FaceModel& model, int faceCount, bool posed) : count(faceCount), columns(model.decodeBasis().columnCount) {
+    std::vector<double> tangent(model.tangentCount()), latent(model.identityCount()), direction(model.tangentCount());
+    std::vector<float> identity(model.identityCount()), expression(model.expressionCount());
+    for (int i = 0; i < count; ++i) {
+      for (double& value : tangent) value = normal();
+      model.latentFromTangent(tangent.data(), latent.data(), direction.data());
+      std::copy(latent.begin(), latent.end(), identity.begin());
+      for (float& value : expression) value = std::min(1.0f, std::fabs(normal()) * 0.4f);
+      coefficients.resize(coefficients.size() + columns);
+      model.decodeCoefficients(identity.data(), expression.data(), &coefficients[static_cast<size_t>(i) * columns]);
+    }
+    for (int i = 0; posed && i < count; ++i) {
+      double rotation[9];
+      const double omega[3] = {normal(), normal(), normal()};
+      rotationExp(omega, rotation);
+      poses.insert(poses.end(), rotation, rotation + 9);
+      poses.insert(poses.end(), {50 * normal(), 50 * normal(), 1000 + 100 * normal()});
+    }
+  }
+
+  DecodeFaces view(float* vertices) const { return {coefficients.data(), poses.empty() ? nullptr : poses.data(), vertices}; }
+
+  int count, columns;
+  std::vector<float> coefficients, poses;
+};
+
+std::vector<float> decodeAll(const CpuKernels& kernels, const DecodeBasis& basis, const Faces& faces) {
+  const size_t size = static_cast<size_t>(faces.count) * basis.pointCount * 3;
+  std::vector<float> vertices(size + 1);
+  vertices[size] = 42;  // nothing may be written beyond the last point, which ends within a panel
+  AlignedBuffer<float> scratch(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
+  kernels.decode(basis, faces.view(vertices.data()), 0, basis.panelCount, 0, faces.count, scratch.data());
+  CHECK_EQUAL(vertices[size], 42.0f);
+  vertices.pop_back();
+  return vertices;
+}
+
+// The error that single precision may make: every vertex is a chain of `columns` multiply-adds (rounded twice each where the machine
+// cannot fuse them), then of three for the pose; each rounds by at most 2^-24 of a partial sum, which the sum of magnitudes bounds.
+std::vector<double> errorBound(const DecodeBasis& basis, const Faces& faces) {
+  constexpr double kUnit = 1.0 / (1 << 24);
+  std::vector<double> bound;
+  for (int face = 0; face < faces.count; ++face) {
+    for (int point = 0; point < basis.pointCount; ++point) {
+      const size_t panel = static_cast<size_t>(point) / DecodeBasis::kPanel, lane = static_cast<size_t>(point) % DecodeBasis::kPanel;
+      double size[3];
+      for (size_t a = 0; a < 3; ++a) {
+        const size_t slot = a * DecodeBasis::kPanel + lane;
+        size[a] = std::fabs(basis.mean[panel * DecodeBasis::kRow + slot]);
+        for (int c = 0; c < basis.columnCount; ++c) {
+          const size_t at = (panel * basis.columnCount + c) * DecodeBasis::kRow + slot;
+          const double value = basis.isHalf() ? halfToFloat(basis.halves[at]) : basis.floats[at];
+          size[a] += std::fabs(value * faces.coefficients[static_cast<size_t>(face) * basis.columnCount + c]);
+        }
+      }
+      const double shapeRoundings = 2 * basis.columnCount * kUnit;
+      for (size_t a = 0; a < 3; ++a) {
+        if (faces.poses.empty()) {
+          bound.push_back(shapeRoundings * size[a]);
+          continue;
+        }
+        const float* pose = &faces.poses[static_cast<size_t>(face) * 12];
+        double turned = 0;
+        for (size_t b = 0; b < 3; ++b) turned += std::fabs(pose[3 * a + b]) * size[b];
+        bound.push_back(shapeRoundings * turned + 6 * kUnit * (turned + std::fabs(pose[9 + a])));
+      }
+    }
+  }
+  return bound;
+}
+
+SyntheticModelOptions modelOptions(int side, bool half, int tangent = 20, int expressions = 8) {
+  SyntheticModelOptions options;
+  options.side = side;
+  options.half = half;
+  options.tangent = tangent;
+  options.expressions = expressions;
+  return options;
+}
+
+// Point counts that end anywhere in a panel of 16: 1, 9, 16, 25, 49, 121, 144, 169.
+const int kSides[] = {1, 3, 4, 5, 7, 11, 12, 13};
+
+std::vector<int> batchSizes() {
+  std::vector<int> sizes;
+  for (int b = 1; b <= 20; ++b) sizes.push_back(b);
+  sizes.insert(sizes.end(), {64, 65});
+  return sizes;
+}
+
+template <class Body>
+void forEachKernels(Body body) {
+  for (const CpuKernels* kernels : cpuKernels()) {
+    const Scope scope(kernels->name);
+    body(*kernels);
+  }
+}
+
+}  // namespace
+
+CASE(every_instruction_set_agrees_with_the_reference) {
+  forEachKernels([](const CpuKernels& kernels) {
+    double worst = 0, worstPosed = 0, tightest = 0;
+    const auto compare = [&](const DecodeBasis& basis, const Faces& faces) {
+      const std::vector<float> actual = decodeAll(kernels, basis, faces);
+      std::vector<double> expected(actual.size());
+      decodeReference(basis, faces.view(nullptr), 0, faces.count, expected.data());
+      const std::vector<double> bound = errorBound(basis, faces);
+      for (size_t i = 0; i < actual.size(); ++i) {
+        const double error = std::fabs(actual[i] - expected[i]);
+        CHECK_AT_MOST(error, bound[i]);
+        double& largest = faces.poses.empty() ? worst : worstPosed;
+        largest = std::max(largest, error);
+        tightest = std::max(tightest, error / bound[i]);
+      }
+    };
+    for (const bool half : {false, true}) {
+      for (const bool posed : {false, true}) {
+        for (const int side : kSides) {
+          SyntheticModel synthetic(modelOptions(side, half));
+          const FaceModel model(synthetic.source());
+          for (const int batch : batchSizes()) {
+            const Scope scope("half ", half, ", posed ", posed, ", side ", side, ", batch ", batch);
+            compare(model.decodeBasis(), Faces(model, batch, posed));
+          }
+        }
+        // The default model's columns.
+        SyntheticModel large(modelOptions(30, half, 100, 53));
+        const FaceModel model(large.source());
+        compare(model.decodeBasis(), Faces(model, 9, posed));
+      }
+    }
+    // 150 mm of face and a metre of distance: half a unit in the last place is 1e-5 mm and 3e-5 mm.
+    CHECK_AT_MOST(worst, 1e-4);
+    CHECK_AT_MOST(worstPosed, 3e-4);
+    note(kernels.name, ": worst error ", worst, " mm in model space, ", worstPosed, " mm posed at a metre; of the a-priori bound ", tightest);
+  });
+}
+
+CASE(a_model_of_no_columns_decodes_to_its_mean) {
+  SyntheticModel synthetic(modelOptions(5, false, 3, 0));
+  std::fill(synthetic.identity().begin(), synthetic.identity().end(), 0.0f);
+  const FaceModel model(synthetic.source());
+  CHECK_EQUAL(model.decodeBasis().columnCount, 0);
+  forEachKernels([&](const CpuKernels& kernels) {
+    const std::vector<float> vertices = decodeAll(kernels, model.decodeBasis(), Faces(model, 3, false));
+    for (size_t i = 0; i < vertices.size(); ++i) CHECK_EQUAL(vertices[i], synthetic.mean()[i % 75]);
+  });
+}
+
+CASE(landmarks_alone_are_the_mesh_points_they_stand_on) {
+  for (const bool half : {false, true}) {
+    SyntheticModel synthetic(modelOptions(13, half));
+    const FaceModel model(synthetic.source());
+    for (const int count : {1, 15, 16, 17, 68}) {
+      const LandmarkSchemeSource source = synthetic.landmarks(count);
+      std::vector<SurfacePoint> points;
+      for (int i = 0; i < count; ++i)
+        points.push_back({{source.indices[3 * i], source.indices[3 * i + 1], source.indices[3 * i + 2]},
+                          {source.weights[3 * i], source.weights[3 * i + 1], source.weights[3 * i + 2]}});
+      const DecodeBasis basis = model.gatherDecodeBasis(points);
+      CHECK_EQUAL(basis.pointCount, count);
+      const Faces faces(model, 11, true);
+      std::vector<double> mesh(static_cast<size_t>(faces.count) * model.vertexCount() * 3);
+      decodeReference(model.decodeBasis(), faces.view(nullptr), 0, faces.count, mesh.data());
+      forEachKernels([&](const CpuKernels& kernels) {
+        const std::vector<float> actual = decodeAll(kernels, basis, faces);
+        for (int face = 0; face < faces.count; ++face)
+          for (int i = 0; i < count; ++i)
+            for (int a = 0; a < 3; ++a) {
+              double expected = 0;
+              for (int c = 0; c < 3; ++c)
+                expected += points[i].weights[c] * mesh[(static_cast<size_t>(face) * model.vertexCount() + points[i].vertices[c]) * 3 + a];
+              CHECK_NEAR(actual[(static_cast<size_t>(face) * count + i) * 3 + a], expected, 5e-4);
+            }
+      });
+    }
+  }
+}
+
+// Decision 10 of the architecture: a face's result is the same to the bit whatever the batch around it.
+CASE(bits_do_not_depend_on_batch_position_size_or_cut) {
+  forEachKernels([](const CpuKernels& kernels) {
+    for (const bool half : {false, true}) {
+      SyntheticModel synthetic(modelOptions(13, half));
+      const FaceModel model(synthetic.source());
+      const DecodeBasis& basis = model.decodeBasis();
+      const size_t row = static_cast<size_t>(basis.pointCount) * 3;
+      AlignedBuffer<float> scratch(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
+      for (const bool posed : {false, true}) {
+        const Scope scope("half ", half, ", posed ", posed);
+        const Faces faces(model, 65, posed);
+        const std::vector<float> whole = decodeAll(kernels, basis, faces);
+        std::vector<float> parts(whole.size());
+        const auto same = [&](int begin, int end) {
+          return std::memcmp(&parts[row * begin], &whole[row * begin], row * (end - begin) * sizeof(float)) == 0;
+        };
+        for (int size = 1; size <= 40; ++size) {
+          for (int begin = 0; begin < faces.count; begin += size) {
+            const int end = std::min(faces.count, begin + size);
+            kernels.decode(basis, faces.view(parts.data()), 0, basis.panelCount, begin, end, scratch.data());
+          }
+          CHECK(same(0, faces.count));
+          std::fill(parts.begin(), parts.end(), 0.0f);
+        }
+        for (const int panels : {1, 2, 3, 7}) {
+          for (int begin = 0; begin < basis.panelCount; begin += panels)
+            kernels.decode(basis, faces.view(parts.data()), begin, std::min(basis.panelCount, begin + panels), 3, 50, scratch.data());
+          CHECK(same(3, 50));
+          std::fill(parts.begin(), parts.end(), 0.0f);
+        }
+      }
+    }
+  });
+}
+
+CASE(normals_are_the_area_weighted_mean_of_the_triangles_around) {
+  SyntheticModel synthetic(modelOptions(9, false));
+  // A vertex that no triangle has, a triangle without area, and one given twice.
+  std::vector<int32_t>& triangles = synthetic.triangles();
+  for (size_t t = 0; t < triangles.size(); t += 3)
+    if (triangles[t] == 40 || triangles[t + 1] == 40 || triangles[t + 2] == 40) triangles[t] = triangles[t + 1] = triangles[t + 2] = 7;
+  triangles.insert(triangles.end(), {0, 1, 9});
+  const FaceModel model(synthetic.source());
+  const Faces faces(model, 1, true);
+  const std::vector<float> vertices = decodeAll(*cpuKernels().front(), model.decodeBasis(), faces);
+  std::vector<float> scratch(triangles.size()), normals(vertices.size());
+  vertexNormals(model, vertices.data(), scratch.data(), normals.data());
+  double worst = 0;
+  for (int v = 0; v < model.vertexCount(); ++v) {
+    double sum[3] = {0, 0, 0};
+    for (size_t t = 0; t < triangles.size(); t += 3) {
+      if (triangles[t] != v && triangles[t + 1] != v && triangles[t + 2] != v) continue;
+      double p[3][3], area[3];
+      for (size_t c = 0; c < 3; ++c)
+        for (size_t a = 0; a < 3; ++a) p[c][a] = vertices[3 * static_cast<size_t>(triangles[t + c]) + a];
+      const double u[3] = {p[1][0] - p[0][0], p[1][1] - p[0][1], p[1][2] - p[0][2]};
+      const double w[3] = {p[2][0] - p[0][0], p[2][1] - p[0][1], p[2][2] - p[0][2]};
+      cross(u, w, area);
+      for (int a = 0; a < 3; ++a) sum[a] += area[a];
+    }
+    const double length = std::sqrt(sum[0] * sum[0] + sum[1] * sum[1] + sum[2] * sum[2]);
+    for (int a = 0; a < 3; ++a) {
+      const double expected = length > 0 ? sum[a] / length : 0, actual = normals[3 * static_cast<size_t>(v) + a];
+      worst = std::max(worst, std::fabs(actual - expected));
+      CHECK_NEAR(actual, expected, 1e-5);
+    }
+  }
+  for (int a = 0; a < 3; ++a) CHECK_EQUAL(normals[3 * 40 + a], 0.0f);
+  note("worst difference ", worst);
+}
+
+namespace {
+
+struct Decoded {
+  std::vector<float> vertices, normals;
+};
+
+enum class Way { kNow, kQueued };
+
+Decoded decodeOn(CpuBackend& backend, Way way, std::shared_ptr<const FaceModel> model, std::shared_ptr<const LandmarkScheme> scheme,
+                 const Faces& faces, bool normals) {
+  auto batch = std::make_shared<DecodeBatch>();
+  batch->model = std::move(model);
+  batch->scheme = std::move(scheme);
+  batch->count = faces.count;
+  batch->coefficients = faces.coefficients;
+  batch->poses = faces.poses;
+  const size_t size = static_cast<size_t>(faces.count) * batch->basis().pointCount * 3;
+  batch->owned = AlignedBuffer<float>(size);
+  batch->vertices = batch->owned.data();
+  if (normals) batch->normals = AlignedBuffer<float>(size);
+  if (way == Way::kNow) {
+    backend.decodeNow(*batch);
+  } else {
+    std::promise<std::exception_ptr> finished;
+    backend.decode(batch, std::make_shared<Cancellation>(), [&](std::exception_ptr error) { finished.set_value(error); });
+    CHECK(finished.get_future().get() == nullptr);
+  }
+  Decoded result;
+  result.vertices.assign(batch->owned.data(), batch->owned.data() + size);
+  if (normals) result.normals.assign(batch->normals.data(), batch->normals.data() + size);
+  return result;
+}
+
+}  // namespace
+
+CASE(backend_gives_equal_bits_for_any_number_of_threads) {
+  for (const bool half : {false, true}) {
+    SyntheticModel synthetic(modelOptions(35, half));  // 1,225 points: more than one block of panels
+    const auto model = std::make_shared<const FaceModel>(synthetic.source());
+    const auto scheme = std::make_shared<const LandmarkScheme>(*model, synthetic.landmarks(68));
+    const Faces faces(*model, 130, true);
+    for (const CpuKernels* kernels : cpuKernels()) {
+      const Scope scope(kernels->name, ", half ", half);
+      CpuBackend one(*kernels, 1, 100), three(*kernels, 3, 100);
+      const std::vector<float> expected = decodeAll(*kernels, model->decodeBasis(), faces);
+      const Decoded a = decodeOn(one, Way::kQueued, model, nullptr, faces, false), b = decodeOn(three, Way::kQueued, model, nullptr, faces, false),
+                    c = decodeOn(three, Way::kNow, model, nullptr, faces, false);
+      CHECK(a.vertices == expected);
+      CHECK(b.vertices == expected);
+      CHECK(c.vertices == expected);
+
+      const Decoded lit = decodeOn(one, Way::kQueued, model, nullptr, faces, true), lit3 = decodeOn(three, Way::kQueued, model, nullptr, faces, true),
+                    litNow = decodeOn(one, Way::kNow, model, nullptr, faces, true);
+      CHECK(lit.vertices == expected);
+      CHECK(lit3.vertices == expected && lit3.normals == lit.normals);
+      CHECK(litNow.vertices == expected && litNow.normals == lit.normals);
+      std::vector<float> scratch(model->triangles().size()), normals(static_cast<size_t>(model->vertexCount()) * 3);
+      const size_t last = normals.size() * (faces.count - 1);
+      vertexNormals(*model, &expected[last], scratch.data(), normals.data());
+      CHECK(std::equal(normals.begin(), normals.end(), lit.normals.begin() + static_cast<std::ptrdiff_t>(last)));
+
+      const std::vector<float> points = decodeAll(*kernels, scheme->points, faces);
+      CHECK(decodeOn(one, Way::kQueued, model, scheme, faces, false).vertices == points);
+      CHECK(decodeOn(three, Way::kQueued, model, scheme, faces, false).vertices == points);
+    }
+  }
+}
+
+CASE(an_empty_batch_is_finished_at_once) {
+  SyntheticModel synthetic(modelOptions(4, false));
+  const auto model = std::make_shared<const FaceModel>(synthetic.source());
+  CpuBackend backend(*cpuKernels().front(), 2, 1);
+  CHECK(decodeOn(backend, Way::kQueued, model, nullptr, Faces(*model, 0, false), false).vertices.empty());
+  CHECK(decodeOn(backend, Way::kNow, model, nullptr, Faces(*model, 0, false), false).vertices.empty());
+}
+
+int main(int argc, char** argv) { return runCases(argc, argv); }
