@@ -1,6 +1,7 @@
 // Fitting faces drawn from the model, seen with noise in many poses: one thread, then all.
-import { configureCpu, devices } from '../dist/index.js'
+
 import { syntheticObservation } from '../dist/cli/syntheticObservation.js'
+import { configureCpu, devices } from '../dist/index.js'
 import { Random } from '../dist/random.js'
 import { race } from './measure.mjs'
 
@@ -24,7 +25,7 @@ export async function syntheticFaces(model, scheme, seed = 1) {
     }
     const face = landmarks.subarray(i * count * 3, (i + 1) * count * 3)
     const observation = syntheticObservation(face, model.data.schemes.get(scheme), view)
-    const points = observation.points.map((p) => p && p.map((value) => value + NOISE * random.normal()))
+    const points = observation.points.map((p) => (p === null ? null : p.map((value) => value + NOISE * random.normal())))
     return { ...observation, points }
   })
 }

@@ -20,7 +20,10 @@ function table(title, header, rows) {
 
 function commit() {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
   } catch {
     return null
   }
@@ -50,7 +53,9 @@ table(
     spread(times.sync),
     spread(times.async),
     times.onnxruntime ? spread(times.onnxruntime) : 'not installed',
-    times.onnxruntime ? `${(times.onnxruntime.median / Math.min(times.sync.median, times.async.median)).toFixed(2)}x` : '',
+    times.onnxruntime
+      ? `${(times.onnxruntime.median / Math.min(times.sync.median, times.async.median)).toFixed(2)}x`
+      : '',
     gflops.toFixed(0),
     Math.round((batch * 1000) / times.sync.median),
   ]),

@@ -140,7 +140,8 @@ export async function nativeCall<T>(
     })
   } catch (error) {
     // Made after the await, an error carries the stack of the caller's await as well.
-    if (signal?.aborted && (error === ABORT || (error as { code?: unknown } | undefined)?.code === 'ABORTED')) throw aborted(signal)
+    if (signal?.aborted && (error === ABORT || (error as { code?: unknown } | undefined)?.code === 'ABORTED'))
+      throw aborted(signal)
     throw fromNative(error)
   } finally {
     forget?.()

@@ -34,7 +34,11 @@ function draw(image, vertices, normals, project, alpha) {
     const xs = [a.x, b.x, c.x]
     const ys = [a.y, b.y, c.y]
     for (let y = Math.max(0, Math.floor(Math.min(...ys))); y <= Math.min(height - 1, Math.ceil(Math.max(...ys))); y++) {
-      for (let x = Math.max(0, Math.floor(Math.min(...xs))); x <= Math.min(width - 1, Math.ceil(Math.max(...xs))); x++) {
+      for (
+        let x = Math.max(0, Math.floor(Math.min(...xs)));
+        x <= Math.min(width - 1, Math.ceil(Math.max(...xs)));
+        x++
+      ) {
         const px = x + 0.5
         const py = y + 0.5
         const u = ((b.x - px) * (c.y - py) - (b.y - py) * (c.x - px)) / area
@@ -74,7 +78,8 @@ function cropped() {
       const sy = CROP.y + (y + 0.5) / ZOOM - 0.5
       const [x0, y0] = [Math.floor(sx), Math.floor(sy)].map((value) => Math.max(0, value))
       for (let k = 0; k < 3; k++) {
-        const get = (i, j) => photo.data[4 * (Math.min(photo.height - 1, j) * photo.width + Math.min(photo.width - 1, i)) + k]
+        const get = (i, j) =>
+          photo.data[4 * (Math.min(photo.height - 1, j) * photo.width + Math.min(photo.width - 1, i)) + k]
         const top = get(x0, y0) * (1 - (sx - x0)) + get(x0 + 1, y0) * (sx - x0)
         const bottom = get(x0, y0 + 1) * (1 - (sx - x0)) + get(x0 + 1, y0 + 1) * (sx - x0)
         image.data[4 * (y * side + x) + k] = top * (1 - (sy - y0)) + bottom * (sy - y0)
@@ -88,7 +93,13 @@ function cropped() {
 function dot(image, x, y, radius) {
   for (let j = Math.floor(y - radius); j <= y + radius; j++)
     for (let i = Math.floor(x - radius); i <= x + radius; i++)
-      if ((i + 0.5 - x) ** 2 + (j + 0.5 - y) ** 2 <= radius * radius && i >= 0 && j >= 0 && i < image.width && j < image.height)
+      if (
+        (i + 0.5 - x) ** 2 + (j + 0.5 - y) ** 2 <= radius * radius &&
+        i >= 0 &&
+        j >= 0 &&
+        i < image.width &&
+        j < image.height
+      )
         image.data.set([40, 230, 120, 255], 4 * (j * image.width + i))
 }
 
@@ -131,8 +142,7 @@ const panels = [landmarks, overlay, portrait(0), portrait(50)]
 const gap = 8
 const sheet = new PNG({ width: panels.length * (side + gap) - gap, height: side })
 sheet.data.fill(255)
-for (const [i, panel] of panels.entries())
-  PNG.bitblt(panel, sheet, 0, 0, side, side, i * (side + gap), 0)
+for (const [i, panel] of panels.entries()) PNG.bitblt(panel, sheet, 0, 0, side, side, i * (side + gap), 0)
 const file = new URL('docs/images/fitted-face.png', root)
 writeFileSync(file, PNG.sync.write(sheet))
 console.log(`${fileURLToPath(file)}: ${result.message}, RMSE ${result.rmse.toFixed(2)} px`)

@@ -55,7 +55,8 @@ inline bool typedArrayInfo(Napi::Env env, napi_value value, TypedArrayInfo* info
   info->type = napi_uint8_clamped_array;
   napi_value buffer;
   size_t offset;
-  if (napi_get_typedarray_info(env, value, &info->type, &info->length, &info->data, &buffer, &offset) != napi_ok) return false;
+  if (napi_get_typedarray_info(env, value, &info->type, &info->length, &info->data, &buffer, &offset) != napi_ok)
+    return false;
   bool plain = false;
   napi_is_arraybuffer(env, buffer, &plain);
   info->shared = !plain;
@@ -80,8 +81,8 @@ template <class T>
 ArrayView<T> array(const Napi::Value& value, const char* name, size_t size) {
   const ArrayView<T> view = array<T>(value, name);
   if (view.size != size)
-    invalid(std::string(name) + ": expected a " + ElementType<T>::name + " of " + std::to_string(size) + ", received one of " +
-            std::to_string(view.size));
+    invalid(std::string(name) + ": expected a " + ElementType<T>::name + " of " + std::to_string(size) +
+            ", received one of " + std::to_string(view.size));
   return view;
 }
 

@@ -40,7 +40,8 @@ BasisView basis(const Napi::Value& value, const char* name, size_t row) {
   } else {
     invalid(std::string(name) + ": expected a Float32Array or a Uint16Array");
   }
-  if (size % row != 0 || size / row > 4096) invalid(std::string(name) + ": expected rows of " + std::to_string(row) + " numbers");
+  if (size % row != 0 || size / row > 4096)
+    invalid(std::string(name) + ": expected rows of " + std::to_string(row) + " numbers");
   view.columns = static_cast<int>(size / row);
   return view;
 }
@@ -53,8 +54,8 @@ Napi::Value toTypedArray(Napi::Env env, AlignedBuffer<T> numbers) {
   auto* owner = new AlignedBuffer<T>(std::move(numbers));
   napi_value value;
   const napi_status status = napi_create_external_arraybuffer(
-      env, owner->data(), size * sizeof(T), [](napi_env, void*, void* hint) { delete static_cast<AlignedBuffer<T>*>(hint); }, owner,
-      &value);
+      env, owner->data(), size * sizeof(T),
+      [](napi_env, void*, void* hint) { delete static_cast<AlignedBuffer<T>*>(hint); }, owner, &value);
   if (status == napi_ok) {
     buffer = Napi::ArrayBuffer(env, value);
   } else {
@@ -105,7 +106,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
                       priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles");
     FaceModelSource source;
     const ArrayView<float> mean = array<float>(meanValue, "mean");
-    if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24)) invalid("mean: expected 3 numbers for each of up to 16,777,216 vertices");
+    if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24))
+      invalid("mean: expected 3 numbers for each of up to 16,777,216 vertices");
     source.vertexCount = static_cast<int>(mean.size / 3);
     source.mean = mean.data;
     source.identity = basis(identityValue, "identityBasis", mean.size);
@@ -118,7 +120,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
       source.priorFactor = array<float>(priorFactorValue, "identityPriorFactor", k * k).data;
     }
     const ArrayView<int32_t> triangles = array<int32_t>(trianglesValue, "triangles");
-    if (triangles.size % 3 != 0 || triangles.size / 3 > (1u << 25)) invalid("triangles: expected 3 indices for each of up to 33,554,432 triangles");
+    if (triangles.size % 3 != 0 || triangles.size / 3 > (1u << 25))
+      invalid("triangles: expected 3 indices for each of up to 33,554,432 triangles");
     source.triangles = triangles.data;
     source.triangleCount = static_cast<int>(triangles.size / 3);
     model_ = std::make_shared<const FaceModel>(source);
@@ -143,7 +146,8 @@ Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
                       factorsValue = from.Get("noiseFactors"), offsetsValue = from.Get("offsets");
     LandmarkSchemeSource source;
     const ArrayView<int32_t> view = array<int32_t>(indicesValue, "indices");
-    if (view.size == 0 || view.size % 3 != 0 || view.size / 3 > 65536) invalid("indices: expected 3 for each of up to 65,536 landmarks");
+    if (view.size == 0 || view.size % 3 != 0 || view.size / 3 > 65536)
+      invalid("indices: expected 3 for each of up to 65,536 landmarks");
     // Copied, since they are read again after they have been checked, and shared memory may change at any time.
     const std::vector<int32_t> indices(view.data, view.data + view.size);
     const size_t count = indices.size() / 3;
@@ -169,8 +173,10 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
     const size_t landmarks = static_cast<size_t>(batch->scheme->basis.landmarkCount);
     const ArrayView<double> cameras = array<double>(info[4], "cameras");
     const size_t count = cameras.size / FitBatch::kCameraSize;
-    if (cameras.size % FitBatch::kCameraSize != 0 || count > kLargestBatch) invalid("cameras: expected 5 numbers for each of up to 1,048,576 faces");
-    const ArrayView<double> points = array<double>(info[2], "points", count * landmarks * static_cast<size_t>(batch->dimensions()));
+    if (cameras.size % FitBatch::kCameraSize != 0 || count > kLargestBatch)
+      invalid("cameras: expected 5 numbers for each of up to 1,048,576 faces");
+    const ArrayView<double> points =
+        array<double>(info[2], "points", count * landmarks * static_cast<size_t>(batch->dimensions()));
     batch->count = static_cast<int>(count);
     batch->cameras.assign(cameras.data, cameras.data + cameras.size);
     batch->points.assign(points.data, points.data + points.size);
@@ -204,7 +210,8 @@ std::shared_ptr<DecodeBatch> NativeModel::decodeBatch(const Napi::CallbackInfo& 
   const size_t k = static_cast<size_t>(model.identityCount()), e = static_cast<size_t>(model.expressionCount());
   const ArrayView<float> identity = array<float>(info[1], "identity");
   const size_t count = identity.size / k;
-  if (identity.size % k != 0 || count > kLargestBatch) invalid("identity: expected " + std::to_string(k) + " numbers for each of up to 1,048,576 faces");
+  if (identity.size % k != 0 || count > kLargestBatch)
+    invalid("identity: expected " + std::to_string(k) + " numbers for each of up to 1,048,576 faces");
   batch->count = static_cast<int>(count);
   const float* expression = isAbsent(info[2]) ? nullptr : array<float>(info[2], "expression", count * e).data;
   if (!isAbsent(info[3])) {
@@ -214,7 +221,8 @@ std::shared_ptr<DecodeBatch> NativeModel::decodeBatch(const Napi::CallbackInfo& 
   const size_t columns = static_cast<size_t>(batch->basis().columnCount);
   batch->coefficients.resize(count * columns);
   for (size_t i = 0; i < count; ++i)
-    model.decodeCoefficients(identity.data + i * k, expression ? expression + i * e : nullptr, &batch->coefficients[i * columns]);
+    model.decodeCoefficients(identity.data + i * k, expression ? expression + i * e : nullptr,
+                             &batch->coefficients[i * columns]);
   return batch;
 }
 

@@ -37,7 +37,8 @@ Napi::Value configureCpu(const Napi::CallbackInfo& info) {
     const int threads = integer(info[0], "threads", 1, 1024);
     if (!info[1].IsString()) invalid("kernels: expected a string");
     const CpuKernels* kernels = findCpuKernels(info[1].As<Napi::String>().Utf8Value().c_str());
-    if (!kernels) throw Error(ErrorCode::DEVICE_UNAVAILABLE, "kernels: this processor does not have that instruction set");
+    if (!kernels)
+      throw Error(ErrorCode::DEVICE_UNAVAILABLE, "kernels: this processor does not have that instruction set");
     AddonData::of(env).configure(*kernels, threads);
   } catch (const Napi::Error&) {
     throw;

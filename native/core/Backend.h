@@ -28,8 +28,10 @@ class Backend {
   virtual ~Backend() = default;
   virtual const char* name() const = 0;
   // Both return at once, or throw Error(QUEUE_FULL). The batch lives until the completion has been called.
-  virtual void fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) = 0;
-  virtual void decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) = 0;
+  virtual void fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation,
+                   Completion done) = 0;
+  virtual void decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
+                      Completion done) = 0;
   // Decodes on the calling thread.
   virtual void decodeNow(DecodeBatch& batch) = 0;
 };

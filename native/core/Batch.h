@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/AlignedBuffer.h"
-#include "core/Fit.h"
 #include "core/FaceModel.h"
+#include "core/Fit.h"
 #include "core/LandmarkBasis.h"
 
 namespace sfm {
@@ -21,11 +21,11 @@ enum FitRecord {
   kRecordFinalCost,
   kRecordRmse,
   kRecordUncertainty,
-  kRecordRotation,                             // 9
-  kRecordTranslation = kRecordRotation + 9,    // 3
+  kRecordRotation,  // 9
+  kRecordTranslation = kRecordRotation + 9,  // 3
   kRecordFocal = kRecordTranslation + 3,
   kRecordScale,
-  kRecordPrincipal,                            // 2
+  kRecordPrincipal,  // 2
   kRecordSize = kRecordPrincipal + 2,
 };
 
@@ -42,11 +42,12 @@ struct FitBatch {
   FitOptions options;
   ObservationSpace space = ObservationSpace::kImage;
   int count = 0;
-  std::vector<double> points;      // [B,L,2|3]
-  std::vector<float> confidence;   // [B,L] or empty
-  std::vector<double> cameras;     // [B,5] focal, principal x and y, image size, noise; NaN: unknown
-  AlignedBuffer<double> records;   // out [B,kRecordSize]
-  AlignedBuffer<float> arrays;     // out [B, K + D + E + L + L]: identity, embedding, expression, residuals, robust weights
+  std::vector<double> points;  // [B,L,2|3]
+  std::vector<float> confidence;  // [B,L] or empty
+  std::vector<double> cameras;  // [B,5] focal, principal x and y, image size, noise; NaN: unknown
+  AlignedBuffer<double> records;  // out [B,kRecordSize]
+  AlignedBuffer<float>
+      arrays;  // out [B, K + D + E + L + L]: identity, embedding, expression, residuals, robust weights
 
   static constexpr int kCameraSize = 5;
   int dimensions() const { return space == ObservationSpace::kImage ? 2 : 3; }
@@ -63,10 +64,10 @@ struct DecodeBatch {
   std::shared_ptr<const LandmarkScheme> scheme;  // null: the whole mesh
   int count = 0;
   std::vector<float> coefficients;  // [B,columnCount]
-  std::vector<float> poses;         // [B,12] or empty
-  float* vertices = nullptr;        // out [B,points,3]: `owned`, or memory that outlives the batch
+  std::vector<float> poses;  // [B,12] or empty
+  float* vertices = nullptr;  // out [B,points,3]: `owned`, or memory that outlives the batch
   AlignedBuffer<float> owned;
-  AlignedBuffer<float> normals;     // out [B,points,3] or empty
+  AlignedBuffer<float> normals;  // out [B,points,3] or empty
 
   const DecodeBasis& basis() const { return scheme ? scheme->points : model->decodeBasis(); }
 };

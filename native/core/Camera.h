@@ -14,10 +14,10 @@
 namespace sfm {
 
 struct Camera {
-  double p = 0;                // image position of the model's origin, pixels from the principal point
+  double p = 0;  // image position of the model's origin, pixels from the principal point
   double q = 0;
-  double logScale = 0;         // log of pixels per mm at the depth of the origin
-  double logFocal = 0;         // log of pixels; unused when weak
+  double logScale = 0;  // log of pixels per mm at the depth of the origin
+  double logFocal = 0;  // log of pixels; unused when weak
   double principal[2] = {0, 0};
   bool weak = false;
 };

@@ -87,7 +87,8 @@ FaceModel::FaceModel(const FaceModelSource& source)
   expressionBounds_.assign(source.expressionBounds, source.expressionBounds + 2 * static_cast<size_t>(e));
   expressionStddev_.assign(source.expressionStddev, source.expressionStddev + e);
   for (int i = 0; i < e; ++i) {
-    if (!(expressionBounds_[2 * i] <= expressionBounds_[2 * i + 1])) invalid("expression_bounds: expected lower <= upper");
+    if (!(expressionBounds_[2 * i] <= expressionBounds_[2 * i + 1]))
+      invalid("expression_bounds: expected lower <= upper");
     if (!(expressionStddev_[i] > 0) || !std::isfinite(expressionStddev_[i]))
       invalid("expression_stddev: expected positive numbers");
   }
@@ -124,7 +125,8 @@ FaceModel::FaceModel(const FaceModelSource& source)
     const int count = n - first < DecodeBasis::kPanel ? n - first : DecodeBasis::kPanel;
     float* mean = decodeBasis_.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow;
     for (int i = 0; i < count; ++i)
-      for (int a = 0; a < 3; ++a) mean[a * DecodeBasis::kPanel + i] = source.mean[3 * static_cast<size_t>(first + i) + a];
+      for (int a = 0; a < 3; ++a)
+        mean[a * DecodeBasis::kPanel + i] = source.mean[3 * static_cast<size_t>(first + i) + a];
     for (int c = 0; c < decodeBasis_.columnCount; ++c) {
       const bool isIdentity = c < static_cast<int>(identityColumns_.size());
       const BasisView& from = isIdentity ? source.identity : source.expression;
@@ -210,8 +212,8 @@ void FaceModel::reflect(double* latent) const {
 
 float FaceModel::packed(size_t vertex, int axis, int column) const {
   const size_t panel = vertex / DecodeBasis::kPanel, lane = vertex % DecodeBasis::kPanel;
-  const size_t at =
-      (panel * decodeBasis_.columnCount + column) * DecodeBasis::kRow + static_cast<size_t>(axis) * DecodeBasis::kPanel + lane;
+  const size_t at = (panel * decodeBasis_.columnCount + column) * DecodeBasis::kRow +
+                    static_cast<size_t>(axis) * DecodeBasis::kPanel + lane;
   return decodeBasis_.isHalf() ? halfToFloat(decodeBasis_.halves[at]) : decodeBasis_.floats[at];
 }
 
@@ -290,7 +292,8 @@ DecodeBasis FaceModel::gatherDecodeBasis(const std::vector<SurfacePoint>& points
       for (int a = 0; a < 3; ++a) {
         const size_t slot = static_cast<size_t>(a) * DecodeBasis::kPanel;
         basis.mean[panel * DecodeBasis::kRow + slot + lane] +=
-            w * decodeBasis_.mean[(vertex / DecodeBasis::kPanel) * DecodeBasis::kRow + slot + vertex % DecodeBasis::kPanel];
+            w *
+            decodeBasis_.mean[(vertex / DecodeBasis::kPanel) * DecodeBasis::kRow + slot + vertex % DecodeBasis::kPanel];
         for (int c = 0; c < basis.columnCount; ++c)
           basis.floats[(panel * basis.columnCount + c) * DecodeBasis::kRow + slot + lane] += w * packed(vertex, a, c);
       }

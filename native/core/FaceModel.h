@@ -104,7 +104,8 @@ class FaceModel {
   bool spherical_;
   bool hasSlack_ = false;
   double radius_ = 0;
-  std::vector<double> reflector_;  // unit Householder vector that takes the prior's mean to the pole; empty when it stands there
+  std::vector<double>
+      reflector_;  // unit Householder vector that takes the prior's mean to the pole; empty when it stands there
   std::vector<double> priorPrecision_;
   std::vector<float> expressionBounds_;
   std::vector<float> expressionStddev_;

@@ -18,9 +18,9 @@ struct FitOptions {
   bool boundExpression = true;     // keep expressions within the model's bounds
   double identityPrior = 1;        // weight of |v|^2 / 2
   double expressionPrior = 1;      // weight of |e / stddev|^2 / 2
-  double noise = 1.24;             // standard deviation of a good landmark, mm on the face (2% of a 62 mm inter-ocular distance)
-  double focalStddev = 0.35;       // of log f, when the focal length is estimated
-  double costTolerance = 1e-6;     // stop when the relative decrease falls below it
+  double noise = 1.24;  // standard deviation of a good landmark, mm on the face (2% of a 62 mm inter-ocular distance)
+  double focalStddev = 0.35;  // of log f, when the focal length is estimated
+  double costTolerance = 1e-6;  // stop when the relative decrease falls below it
   bool weakPerspective = false;
 
   // In the manner of Ceres: false, and why, where a value makes no sense.
@@ -31,10 +31,10 @@ struct FitOptions {
 struct FitProblem {
   const double* points = nullptr;
   const float* confidence = nullptr;  // [L], null: all 1
-  double focal = 0;                   // pixels; NaN: estimate (ignored by weak perspective and scans)
-  double principal[2] = {0, 0};       // pixels; NaN: the middle of the points
-  double imageSize = 0;               // max(width, height) in pixels; NaN: guessed from the points
-  double noise = 0;                   // standard deviation of a good landmark in pixels (image) or mm (scan); NaN: FitOptions::noise
+  double focal = 0;  // pixels; NaN: estimate (ignored by weak perspective and scans)
+  double principal[2] = {0, 0};  // pixels; NaN: the middle of the points
+  double imageSize = 0;  // max(width, height) in pixels; NaN: guessed from the points
+  double noise = 0;  // standard deviation of a good landmark in pixels (image) or mm (scan); NaN: FitOptions::noise
 };
 
 enum class FitStatus : uint8_t { kConverged, kMaxIterations, kFailed };
@@ -56,17 +56,17 @@ struct FitSolution {
   int iterations = 0;
   double initialCost = 0;
   double finalCost = 0;
-  double rmse = 0;               // pixels or mm
-  double uncertainty = 0;        // radians
+  double rmse = 0;  // pixels or mm
+  double uncertainty = 0;  // radians
   double rotation[9] = {0};
-  double translation[3] = {0};   // mm
-  double focal = 0;              // pixels; 0 when weak or a scan
-  double scale = 0;              // pixels per mm at the model's origin
+  double translation[3] = {0};  // mm
+  double focal = 0;  // pixels; 0 when weak or a scan
+  double scale = 0;  // pixels per mm at the model's origin
   double principal[2] = {0, 0};
-  float* identity = nullptr;     // [K]
-  float* embedding = nullptr;    // [D]
-  float* expression = nullptr;   // [E]
-  float* residuals = nullptr;    // [L] pixels or mm; NaN where missing
+  float* identity = nullptr;  // [K]
+  float* embedding = nullptr;  // [D]
+  float* expression = nullptr;  // [E]
+  float* residuals = nullptr;  // [L] pixels or mm; NaN where missing
   float* robustWeights = nullptr;  // [L] 1: an inlier, 0: ignored; NaN where missing
 };
 

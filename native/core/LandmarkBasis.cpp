@@ -35,7 +35,8 @@ LandmarkBasis::LandmarkBasis(const FaceModel& model, const LandmarkSchemeSource&
     for (int c = 0; c < 3; ++c) {
       point.vertices[c] = source.indices[3 * i + c];
       point.weights[c] = source.weights[3 * i + c];
-      if (point.vertices[c] < 0 || point.vertices[c] >= model.vertexCount()) invalid(i, "a vertex index is out of range");
+      if (point.vertices[c] < 0 || point.vertices[c] >= model.vertexCount())
+        invalid(i, "a vertex index is out of range");
       if (!std::isfinite(point.weights[c])) invalid(i, "a weight is not finite");
       any |= point.weights[c] != 0;
     }
@@ -55,7 +56,8 @@ LandmarkBasis::LandmarkBasis(const FaceModel& model, const LandmarkSchemeSource&
       float* to = rows.data() + (3 * static_cast<size_t>(i) + a) * stride;
       for (int c = 0; c < tangentCount; ++c) to[c] = static_cast<float>(from[c]);
       slack[3 * static_cast<size_t>(i) + a] = static_cast<float>(from[tangentCount] * model.radius());
-      for (int c = 0; c < expressionCount; ++c) to[expressionStart + c] = static_cast<float>(from[tangentCount + 1 + c]);
+      for (int c = 0; c < expressionCount; ++c)
+        to[expressionStart + c] = static_cast<float>(from[tangentCount + 1 + c]);
     }
   }
 }

@@ -15,9 +15,9 @@ enum BoundState : signed char { kAtLower = -1, kFree = 0, kAtUpper = 1 };
 // `work`: n * ld + 2 n numbers, `index`: n integers. False where a free block is not positive definite or no active set is found in
 // time; d is then feasible all the same.
 template <class Kernels>
-bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Kernels::Real* b, const typename Kernels::Real* lower,
-              const typename Kernels::Real* upper, signed char* state, typename Kernels::Real* d, typename Kernels::Real* work,
-              int* index) {
+bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Kernels::Real* b,
+              const typename Kernels::Real* lower, const typename Kernels::Real* upper, signed char* state,
+              typename Kernels::Real* d, typename Kernels::Real* work, int* index) {
   using Real = typename Kernels::Real;
   Real* block = work;
   Real* rhs = work + static_cast<long>(n + 16) * ld;

@@ -43,8 +43,9 @@ struct CpuBackend::Worker {
     for (const auto& workspace : workspaces)
       if (workspace->scheme.lock() == scheme) return *workspace;
     // A new scheme: a good moment to forget those that are gone.
-    workspaces.erase(std::remove_if(workspaces.begin(), workspaces.end(), [](const auto& w) { return w->scheme.expired(); }),
-                     workspaces.end());
+    workspaces.erase(
+        std::remove_if(workspaces.begin(), workspaces.end(), [](const auto& w) { return w->scheme.expired(); }),
+        workspaces.end());
     workspaces.push_back(std::make_unique<Workspace>(scheme));
     return *workspaces.back();
   }
@@ -73,7 +74,8 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
   batch.store(i, solution);
 }
 
-void CpuBackend::fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) {
+void CpuBackend::fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation,
+                     Completion done) {
   Job job;
   job.taskCount = batch->count;
   job.run = [this, batch, cancellation](int i, int worker) {
@@ -103,7 +105,8 @@ void CpuBackend::decodeTask(DecodeBatch& batch, int task) {
     vertexNormals(*batch.model, batch.vertices + row * face, faceNormals.data(), batch.normals.data() + row * face);
 }
 
-void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) {
+void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
+                        Completion done) {
   Job job;
   job.taskCount = DecodeGrid(*batch).taskCount;
   job.run = [this, batch, cancellation](int task, int) {

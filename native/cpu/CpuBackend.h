@@ -21,7 +21,8 @@ class CpuBackend final : public Backend {
   int threadCount() const { return pool_.threadCount(); }
 
   void fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) override;
-  void decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) override;
+  void decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
+              Completion done) override;
   void decodeNow(DecodeBatch& batch) override;
 
  private:

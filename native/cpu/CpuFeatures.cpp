@@ -26,7 +26,8 @@ Registers cpuid(uint32_t leaf) {
 #if defined(_MSC_VER)
   int out[4];
   __cpuidex(out, static_cast<int>(leaf), 0);
-  r = {static_cast<uint32_t>(out[0]), static_cast<uint32_t>(out[1]), static_cast<uint32_t>(out[2]), static_cast<uint32_t>(out[3])};
+  r = {static_cast<uint32_t>(out[0]), static_cast<uint32_t>(out[1]), static_cast<uint32_t>(out[2]),
+       static_cast<uint32_t>(out[3])};
 #else
   __get_cpuid_count(leaf, 0, &r.a, &r.b, &r.c, &r.d);
 #endif

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "core/Fit.h"
 #include "core/FaceModel.h"
+#include "core/Fit.h"
 #include "core/LandmarkBasis.h"
 #include "core/Platform.h"
 #include "cpu/FitWorkspace.h"
@@ -22,8 +22,8 @@ struct CpuKernels {
   const char* name;
   bool (*supported)();
   // Faces [faceBegin, faceEnd) of panels [panelBegin, panelEnd). `scratch`: columnCount * 48 floats.
-  void (*decode)(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin, int faceEnd,
-                 float* scratch);
+  void (*decode)(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,
+                 int faceEnd, float* scratch);
   // False where the problem wants double precision (fitReference).
   bool (*fit)(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
               FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution);

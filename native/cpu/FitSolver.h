@@ -16,9 +16,9 @@ namespace sfm {
 namespace {
 
 constexpr double kPi = 3.14159265358979323846;
-constexpr double kLeastBend = 0.3;             // see FitSolver::jacobianRows
-constexpr double kGentleNoise = 1;             // mm, see FitSolver::start
-constexpr double kSinglePrecisionBlur = 20;    // landmarks better than kGentleNoise / 20 are fitted in double precision
+constexpr double kLeastBend = 0.3;  // see FitSolver::jacobianRows
+constexpr double kGentleNoise = 1;  // mm, see FitSolver::start
+constexpr double kSinglePrecisionBlur = 20;  // landmarks better than kGentleNoise / 20 are fitted in double precision
 
 template <class Kernels>
 class FitSolver {
@@ -44,7 +44,8 @@ class FitSolver {
     clear(solution);
     solution.failure = selectLandmarks();
     if (solution.failure == FitFailure::kNone) solution.failure = start();
-    if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone && blur_ > kSinglePrecisionBlur) return false;
+    if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone && blur_ > kSinglePrecisionBlur)
+      return false;
     if (solution.failure == FitFailure::kNone) minimise(solution);
     if (solution.failure != FitFailure::kNone) solution.status = FitStatus::kFailed;
     report(solution);
@@ -144,7 +145,8 @@ class FitSolver {
     }
     const double extent = high[0] - low[0] > high[1] - low[1] ? high[0] - low[0] : high[1] - low[1];
     // Field of view about 45 degrees; of an unknown image we know that the landmarks tend to fill some 40% of it.
-    const double imageSize = isfinite(problem_->imageSize) && problem_->imageSize > 0 ? problem_->imageSize : 2.5 * extent;
+    const double imageSize =
+        isfinite(problem_->imageSize) && problem_->imageSize > 0 ? problem_->imageSize : 2.5 * extent;
     const bool known = isfinite(problem_->focal) && problem_->focal > 0;
     focalPrior_ = log(known ? problem_->focal : 1.2 * imageSize);
     for (int a = 0; a < 2; ++a)
@@ -164,7 +166,8 @@ class FitSolver {
       ImagePose pose = affinePose(m, candidate == 1);
       constexpr double kMeanFaceError = 4;  // mm: how far a face's landmarks are from the mean face's
       constexpr int kPoseSteps = 4;
-      const double cost = refinePose(w_.posePoints.data(), activeCount_, inverseFocal, kMeanFaceError, kPoseSteps, &pose);
+      const double cost =
+          refinePose(w_.posePoints.data(), activeCount_, inverseFocal, kMeanFaceError, kPoseSteps, &pose);
       if (!(cost < best)) continue;
       best = cost;
       for (int i = 0; i < 9; ++i) w_.states[0].rotation[i] = pose.rotation[i];
@@ -199,10 +202,12 @@ class FitSolver {
       double shape[3];
       for (int a = 0; a < 3; ++a)
         shape[a] = static_cast<double>(basis_.mean[at + a]) + s.cosine * static_cast<double>(basis_.slack[at + a]) +
-                   s.sinc * static_cast<double>(out.identityPart[at + a]) + static_cast<double>(w_.expressionPart[at + a]);
+                   s.sinc * static_cast<double>(out.identityPart[at + a]) +
+                   static_cast<double>(w_.expressionPart[at + a]);
       double* x = out.turned.data() + 3L * i;
       for (int a = 0; a < 3; ++a)
-        x[a] = state.rotation[3 * a] * shape[0] + state.rotation[3 * a + 1] * shape[1] + state.rotation[3 * a + 2] * shape[2];
+        x[a] = state.rotation[3 * a] * shape[0] + state.rotation[3 * a + 1] * shape[1] +
+               state.rotation[3 * a + 2] * shape[2];
       const double* observed = w_.posePoints[i].observed;
       double* r = out.residual.data() + 3L * i;
       if (image_) {
@@ -242,7 +247,8 @@ class FitSolver {
     }
     double expression = 0;
     for (int i = 0; i < e_; ++i) {
-      const double z = static_cast<double>(v[basis_.expressionStart + i]) / static_cast<double>(model_.expressionStddev()[i]);
+      const double z =
+          static_cast<double>(v[basis_.expressionStart + i]) / static_cast<double>(model_.expressionStddev()[i]);
       expression += z * z;
     }
     double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
@@ -282,7 +288,9 @@ class FitSolver {
                     double inverseFocal, int i, int row) {
     const long landmark = w_.active[i];
     const double weight =
-        sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) * w_.inverseVariance[i]) / blur_;
+        sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) *
+             w_.inverseVariance[i]) /
+        blur_;
     const double* x = at.turned.data() + 3L * i;
     double jx[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
     double jc[8];
@@ -321,7 +329,7 @@ class FitSolver {
         double radial = 0;
         for (int c = 0; c < 3; ++c)
           radial += g[c] * (s.kappa * static_cast<double>(at.identityPart[3 * landmark + c]) * inverseRadius_ -
-                           s.sinc * static_cast<double>(basis_.slack[3 * landmark + c]) * inverseRadius_);
+                            s.sinc * static_cast<double>(basis_.slack[3 * landmark + c]) * inverseRadius_);
         Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, start, out);
       }
       // The pose overwrites the padding behind v, then the expressions follow.
@@ -329,11 +337,12 @@ class FitSolver {
       cross(x, jxa, rotational);
       Real* pose = out + poseStart();
       for (int c = 0; c < 3; ++c) pose[c] = static_cast<Real>(weight * rotational[c]);
-      for (int c = 3; c < poseCount_; ++c) pose[c] = static_cast<Real>(weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]));
+      for (int c = 3; c < poseCount_; ++c)
+        pose[c] = static_cast<Real>(weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]));
       Real* expression = out + expressionColumn();
       if (e_ > 0)
-        Kernels::combine(static_cast<Real>(g[0]), bx + start, static_cast<Real>(g[1]), by + start, static_cast<Real>(g[2]),
-                         bz + start, basis_.stride - start, expression);
+        Kernels::combine(static_cast<Real>(g[0]), bx + start, static_cast<Real>(g[1]), by + start,
+                         static_cast<Real>(g[2]), bz + start, basis_.stride - start, expression);
       for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
       w_.weighted[row + a] = static_cast<Real>(weight / along * at.residual[3L * i + a]);
     }
@@ -365,7 +374,8 @@ class FitSolver {
         for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * static_cast<double>(v[j]);
         g[i] += static_cast<Real>(options_.identityPrior * sum);
         for (int j = i; j < d_; ++j)
-          h[static_cast<long>(i) * ld + j] += static_cast<Real>(options_.identityPrior * precision[static_cast<long>(i) * d_ + j]);
+          h[static_cast<long>(i) * ld + j] +=
+              static_cast<Real>(options_.identityPrior * precision[static_cast<long>(i) * d_ + j]);
       }
     }
     if (estimateFocal_) {
@@ -419,10 +429,13 @@ class FitSolver {
     for (int i = 0; i < e_; ++i) {
       b[i] = w_.step[first + i];
       const Real value = state.latents[basis_.expressionStart + i];
-      lower[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i]) - value : -static_cast<Real>(HUGE_VALF);
-      upper[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i + 1]) - value : static_cast<Real>(HUGE_VALF);
+      lower[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i]) - value
+                                          : -static_cast<Real>(HUGE_VALF);
+      upper[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i + 1]) - value
+                                          : static_cast<Real>(HUGE_VALF);
     }
-    if (!solveBox<Kernels>(s, e_, sld, b, lower, upper, w_.boxState.data(), step, w_.boxWork.data(), w_.boxIndex.data())) {
+    if (!solveBox<Kernels>(s, e_, sld, b, lower, upper, w_.boxState.data(), step, w_.boxWork.data(),
+                           w_.boxIndex.data())) {
       for (int i = 0; i < e_; ++i) w_.boxState[i] = kFree;
       return false;
     }
@@ -455,8 +468,9 @@ class FitSolver {
       const double step = w_.step[i];
       const Real* row = w_.hessian.data() + static_cast<long>(i) * ld;
       linear -= step * static_cast<double>(w_.gradient[i]);
-      quadratic += step * (static_cast<double>(row[i]) * step +
-                           2 * static_cast<double>(Kernels::dotProduct(row + i + 1, w_.step.data() + i + 1, n - i - 1)));
+      quadratic +=
+          step * (static_cast<double>(row[i]) * step +
+                  2 * static_cast<double>(Kernels::dotProduct(row + i + 1, w_.step.data() + i + 1, n - i - 1)));
     }
     return fraction * linear - 0.5 * fraction * fraction * quadratic;
   }
@@ -475,7 +489,8 @@ class FitSolver {
     for (int i = 0; i < e_; ++i) {
       Real value = from.latents[basis_.expressionStart + i] + f * w_.step[expressionColumn() + i];
       if (options_.boundExpression) {
-        const Real lower = static_cast<Real>(model_.expressionBounds()[2 * i]), upper = static_cast<Real>(model_.expressionBounds()[2 * i + 1]);
+        const Real lower = static_cast<Real>(model_.expressionBounds()[2 * i]),
+                   upper = static_cast<Real>(model_.expressionBounds()[2 * i + 1]);
         value = value < lower ? lower : (value > upper ? upper : value);
       }
       v[basis_.expressionStart + i] = value;
@@ -572,7 +587,8 @@ class FitSolver {
           growth = 2;
           // What is left to gain shrinks at least as fast as the model errs: no need to spend an iteration on seeing it.
           const double rate = fabs(1 - gain) > damping ? fabs(1 - gain) : damping;
-          settled = decrease * (rate < 1 ? rate : 1) < 0.3 * options_.costTolerance || decrease < options_.costTolerance;
+          settled =
+              decrease * (rate < 1 ? rate : 1) < 0.3 * options_.costTolerance || decrease < options_.costTolerance;
         } else {
           // Nothing left to gain, or nothing that the arithmetic can still see.
           settled = !(predicted > options_.costTolerance * value) || !(damping < 1e9);
@@ -657,7 +673,8 @@ class FitSolver {
     solution.rmse = sqrt(sum / activeCount_);
     // A face whose landmarks miss by more than a centimetre is not that face.
     constexpr double kPlausibleError = 10;  // mm
-    solution.usable = isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
+    solution.usable =
+        isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
   }
 
   const FaceModel& model_;

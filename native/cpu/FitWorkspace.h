@@ -8,7 +8,8 @@
 namespace sfm {
 
 constexpr int kPoseCapacity = 7;    // 3 rotation, then (p, q, log s[, log f]) or 3 translation
-constexpr int kChunkLandmarks = 64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
+constexpr int kChunkLandmarks =
+    64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
 constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot
 constexpr int kColumnMultiple = 32;
 constexpr int kInverseStrip = 128;   // columns of the inverse factor formed at a time
@@ -63,7 +64,8 @@ struct FitWorkspace {
     boxVectors = AlignedBuffer<Real>(4 * static_cast<size_t>(expressionLd));
     boxIndex = AlignedBuffer<int>(static_cast<size_t>(expressionLd));
     boxState = AlignedBuffer<signed char>(static_cast<size_t>(expressionLd));
-    for (AlignedBuffer<double>& vector : latentVectors) vector = AlignedBuffer<double>(static_cast<size_t>(basis.tangentCount) + 1);
+    for (AlignedBuffer<double>& vector : latentVectors)
+      vector = AlignedBuffer<double>(static_cast<size_t>(basis.tangentCount) + 1);
   }
 
   int ld;            // leading dimension of the system

@@ -9,7 +9,8 @@ namespace sfm {
 void decodeReference(const DecodeBasis& basis, const DecodeFaces& faces, int faceBegin, int faceEnd, double* vertices) {
   for (int face = faceBegin; face < faceEnd; ++face) {
     for (int point = 0; point < basis.pointCount; ++point) {
-      const size_t panel = static_cast<size_t>(point) / DecodeBasis::kPanel, lane = static_cast<size_t>(point) % DecodeBasis::kPanel;
+      const size_t panel = static_cast<size_t>(point) / DecodeBasis::kPanel,
+                   lane = static_cast<size_t>(point) % DecodeBasis::kPanel;
       double x[3];
       for (size_t a = 0; a < 3; ++a) {
         x[a] = basis.mean[panel * DecodeBasis::kRow + a * DecodeBasis::kPanel + lane];

@@ -44,7 +44,8 @@ void ThreadPool::submit(Job job) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (static_cast<int>(queue_.size()) >= queueLimit_)
-      throw Error(ErrorCode::QUEUE_FULL, "the queue holds " + std::to_string(queueLimit_) + " calls already: wait for some of them");
+      throw Error(ErrorCode::QUEUE_FULL,
+                  "the queue holds " + std::to_string(queueLimit_) + " calls already: wait for some of them");
     queue_.push_back(std::move(running));
   }
   if (tasks == 1)

@@ -25,7 +25,7 @@ struct Tally {
   std::vector<Case> cases;
   std::vector<std::string> scopes;  // what is being tried, outermost first
   long long checks = 0;
-  int failures = 0;        // of the case under way
+  int failures = 0;  // of the case under way
   int failedCases = 0;
 };
 
@@ -92,19 +92,22 @@ inline void check(bool holds, const char* file, int line, const char* condition)
 template <class A, class B>
 void checkEqual(const A& actual, const B& expected, const char* file, int line, const char* what) {
   ++tally().checks;
-  if (!(actual == expected)) fail(file, line, std::string(what) + " is " + shown(actual) + ", expected " + shown(expected));
+  if (!(actual == expected))
+    fail(file, line, std::string(what) + " is " + shown(actual) + ", expected " + shown(expected));
 }
 
 // NaN is near nothing.
 inline void checkNear(double actual, double expected, double tolerance, const char* file, int line, const char* what) {
   ++tally().checks;
   if (std::fabs(actual - expected) <= tolerance) return;
-  fail(file, line, std::string(what) + " is " + shown(actual) + ", expected " + shown(expected) + " within " + shown(tolerance));
+  fail(file, line,
+       std::string(what) + " is " + shown(actual) + ", expected " + shown(expected) + " within " + shown(tolerance));
 }
 
 inline void checkAtMost(double actual, double limit, const char* file, int line, const char* what) {
   ++tally().checks;
-  if (!(actual <= limit)) fail(file, line, std::string(what) + " is " + shown(actual) + ", expected at most " + shown(limit));
+  if (!(actual <= limit))
+    fail(file, line, std::string(what) + " is " + shown(actual) + ", expected at most " + shown(limit));
 }
 
 template <class Function>
@@ -114,13 +117,14 @@ void checkThrows(ErrorCode code, Function function, const char* file, int line, 
     function();
   } catch (const Error& error) {
     if (error.code() == code) return;
-    return fail(file, line, std::string(what) + " threw " + errorCodeName(error.code()) + ", expected " + errorCodeName(code));
+    return fail(file, line,
+                std::string(what) + " threw " + errorCodeName(error.code()) + ", expected " + errorCodeName(code));
   }
   fail(file, line, std::string(what) + " did not throw " + errorCodeName(code));
 }
 
-#define CASE(name)                                                      \
-  static void name();                                                   \
+#define CASE(name)                                                            \
+  static void name();                                                         \
   static const ::sfm::test::Registration registrationOf_##name(#name, &name); \
   static void name()
 

@@ -30,11 +30,13 @@ struct SyntheticModelOptions {
 class SyntheticModel {
  public:
   explicit SyntheticModel(const SyntheticModelOptions& options) : options_(options), random_(options.seed) {
-    const int n = options.side * options.side, k = options.tangent + (options.spherical ? 1 : 0), e = options.expressions;
+    const int n = options.side * options.side, k = options.tangent + (options.spherical ? 1 : 0),
+              e = options.expressions;
     const double r = options.spherical ? (options.radius > 0 ? options.radius : 1.3 * std::sqrt(options.tangent)) : 1;
     mean_.resize(3 * static_cast<size_t>(n));
     for (int i = 0; i < n; ++i) {
-      const double a = (i % options.side + 0.5) / options.side * 2 - 1, b = (i / options.side + 0.5) / options.side * 2 - 1;
+      const double a = (i % options.side + 0.5) / options.side * 2 - 1,
+                   b = (i / options.side + 0.5) / options.side * 2 - 1;
       const double x = 75 * a, y = 105 * b, depth = std::sqrt(std::max(0.05, 1 - 0.7 * a * a - 0.7 * b * b));
       place_.push_back(a);
       place_.push_back(b);
@@ -60,15 +62,18 @@ class SyntheticModel {
     priorFactor_.assign(static_cast<size_t>(k) * k, 0.0f);
     std::normal_distribution<double> normal;
     for (int i = 0; i + 1 < k; ++i) {
-      priorFactor_[static_cast<size_t>(i) * k + i] = static_cast<float>((options.correlated ? 0.6 + 0.8 * i / k : 1) / r);
+      priorFactor_[static_cast<size_t>(i) * k + i] =
+          static_cast<float>((options.correlated ? 0.6 + 0.8 * i / k : 1) / r);
       for (int j = 0; options.correlated && j < i; ++j)
-        priorFactor_[static_cast<size_t>(i) * k + j] = static_cast<float>(0.3 / std::sqrt(1.0 * k) * normal(random_) / r);
+        priorFactor_[static_cast<size_t>(i) * k + j] =
+            static_cast<float>(0.3 / std::sqrt(1.0 * k) * normal(random_) / r);
     }
     if (options.spherical && options.turned) turn();
     for (int y = 0; y + 1 < options.side; ++y) {
       for (int x = 0; x + 1 < options.side; ++x) {
         const int32_t i = y * options.side + x;
-        triangles_.insert(triangles_.end(), {i, i + 1, i + options.side, i + 1, i + options.side + 1, i + options.side});
+        triangles_.insert(triangles_.end(),
+                          {i, i + 1, i + options.side, i + 1, i + options.side + 1, i + options.side});
       }
     }
     if (options.half) {

@@ -79,14 +79,16 @@ template <class Real, class Function>
 bool solveWith(Function solve, const Problem& problem, std::vector<signed char>& state, std::vector<double>& d) {
   const int n = problem.n, ld = paddedColumns(n);
   // As FitWorkspace lays them out.
-  AlignedBuffer<Real> s(static_cast<size_t>(ld + kRowSlack) * ld), work(static_cast<size_t>(ld + kRowSlack + 2) * ld), vectors(4 * static_cast<size_t>(ld));
+  AlignedBuffer<Real> s(static_cast<size_t>(ld + kRowSlack) * ld), work(static_cast<size_t>(ld + kRowSlack + 2) * ld),
+      vectors(4 * static_cast<size_t>(ld));
   AlignedBuffer<int> index(ld);
   Real *b = vectors.data(), *lower = b + ld, *upper = lower + ld, *out = upper + ld;
   for (int i = 0; i < n; ++i) {
     b[i] = static_cast<Real>(problem.b[i]);
     lower[i] = static_cast<Real>(problem.lower[i]);
     upper[i] = static_cast<Real>(problem.upper[i]);
-    for (int j = 0; j < n; ++j) s[static_cast<size_t>(i) * ld + j] = static_cast<Real>(problem.s[static_cast<size_t>(i) * n + j]);
+    for (int j = 0; j < n; ++j)
+      s[static_cast<size_t>(i) * ld + j] = static_cast<Real>(problem.s[static_cast<size_t>(i) * n + j]);
   }
   const bool solved = solve(s.data(), n, ld, b, lower, upper, state.data(), out, work.data(), index.data());
   d.assign(out, out + n);
@@ -117,7 +119,7 @@ const std::vector<Solver>& solvers() {
 }
 
 struct Quality {
-  double worstFree = 0;   // |g| of a free variable over the rounding that solving for it allows
+  double worstFree = 0;  // |g| of a free variable over the rounding that solving for it allows
   double worstBound = 0;  // g of the wrong sign at a bound, likewise
 };
 

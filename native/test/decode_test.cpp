@@ -23,7 +23,8 @@ float normal() { return std::normal_distribution<float>()(generator); }
 
 // Faces drawn from a model, with poses a metre away.
 struct Faces {
-  Faces(const FaceModel& model, int faceCount, bool posed) : count(faceCount), columns(model.decodeBasis().columnCount) {
+  Faces(const FaceModel& model, int faceCount, bool posed)
+      : count(faceCount), columns(model.decodeBasis().columnCount) {
     std::vector<double> tangent(model.tangentCount()), latent(model.identityCount()), direction(model.tangentCount());
     std::vector<float> identity(model.identityCount()), expression(model.expressionCount());
     for (int i = 0; i < count; ++i) {
@@ -43,7 +44,9 @@ struct Faces {
     }
   }
 
-  DecodeFaces view(float* vertices) const { return {coefficients.data(), poses.empty() ? nullptr : poses.data(), vertices}; }
+  DecodeFaces view(float* vertices) const {
+    return {coefficients.data(), poses.empty() ? nullptr : poses.data(), vertices};
+  }
 
   int count, columns;
   std::vector<float> coefficients, poses;
@@ -67,7 +70,8 @@ std::vector<double> errorBound(const DecodeBasis& basis, const Faces& faces) {
   std::vector<double> bound;
   for (int face = 0; face < faces.count; ++face) {
     for (int point = 0; point < basis.pointCount; ++point) {
-      const size_t panel = static_cast<size_t>(point) / DecodeBasis::kPanel, lane = static_cast<size_t>(point) % DecodeBasis::kPanel;
+      const size_t panel = static_cast<size_t>(point) / DecodeBasis::kPanel,
+                   lane = static_cast<size_t>(point) % DecodeBasis::kPanel;
       double size[3];
       for (size_t a = 0; a < 3; ++a) {
         const size_t slot = a * DecodeBasis::kPanel + lane;
@@ -155,10 +159,12 @@ CASE(every_instruction_set_agrees_with_the_reference) {
         compare(model.decodeBasis(), Faces(model, 9, posed));
       }
     }
-    // 150 mm of face and a metre of distance: half a unit in the last place is 1e-5 mm and 3e-5 mm.
-    CHECK_AT_MOST(worst, 1e-4);
-    CHECK_AT_MOST(worstPosed, 3e-4);
-    note(kernels.name, ": worst error ", worst, " mm in model space, ", worstPosed, " mm posed at a metre; of the a-priori bound ", tightest);
+    // A tenth of a micrometre is a hundredth of what 16-bit bases resolve. The partial sums reach a few hundred mm, a metre when posed,
+    // where single precision steps by 3e-5 and 6e-5 mm; a handful of such steps is what 150 roundings add up to.
+    CHECK_AT_MOST(worst, 3e-4);
+    CHECK_AT_MOST(worstPosed, 6e-4);
+    note(kernels.name, ": worst error ", worst, " mm in model space, ", worstPosed,
+         " mm posed at a metre; of the a-priori bound ", tightest);
   });
 }
 
@@ -195,7 +201,8 @@ CASE(landmarks_alone_are_the_mesh_points_they_stand_on) {
             for (int a = 0; a < 3; ++a) {
               double expected = 0;
               for (int c = 0; c < 3; ++c)
-                expected += points[i].weights[c] * mesh[(static_cast<size_t>(face) * model.vertexCount() + points[i].vertices[c]) * 3 + a];
+                expected += points[i].weights[c] *
+                            mesh[(static_cast<size_t>(face) * model.vertexCount() + points[i].vertices[c]) * 3 + a];
               CHECK_NEAR(actual[(static_cast<size_t>(face) * count + i) * 3 + a], expected, 5e-4);
             }
       });
@@ -230,7 +237,8 @@ CASE(bits_do_not_depend_on_batch_position_size_or_cut) {
         }
         for (const int panels : {1, 2, 3, 7}) {
           for (int begin = 0; begin < basis.panelCount; begin += panels)
-            kernels.decode(basis, faces.view(parts.data()), begin, std::min(basis.panelCount, begin + panels), 3, 50, scratch.data());
+            kernels.decode(basis, faces.view(parts.data()), begin, std::min(basis.panelCount, begin + panels), 3, 50,
+                           scratch.data());
           CHECK(same(3, 50));
           std::fill(parts.begin(), parts.end(), 0.0f);
         }
@@ -244,7 +252,8 @@ CASE(normals_are_the_area_weighted_mean_of_the_triangles_around) {
   // A vertex that no triangle has, a triangle without area, and one given twice.
   std::vector<int32_t>& triangles = synthetic.triangles();
   for (size_t t = 0; t < triangles.size(); t += 3)
-    if (triangles[t] == 40 || triangles[t + 1] == 40 || triangles[t + 2] == 40) triangles[t] = triangles[t + 1] = triangles[t + 2] = 7;
+    if (triangles[t] == 40 || triangles[t + 1] == 40 || triangles[t + 2] == 40)
+      triangles[t] = triangles[t + 1] = triangles[t + 2] = 7;
   triangles.insert(triangles.end(), {0, 1, 9});
   const FaceModel model(synthetic.source());
   const Faces faces(model, 1, true);
@@ -283,8 +292,8 @@ struct Decoded {
 
 enum class Way { kNow, kQueued };
 
-Decoded decodeOn(CpuBackend& backend, Way way, std::shared_ptr<const FaceModel> model, std::shared_ptr<const LandmarkScheme> scheme,
-                 const Faces& faces, bool normals) {
+Decoded decodeOn(CpuBackend& backend, Way way, std::shared_ptr<const FaceModel> model,
+                 std::shared_ptr<const LandmarkScheme> scheme, const Faces& faces, bool normals) {
   auto batch = std::make_shared<DecodeBatch>();
   batch->model = std::move(model);
   batch->scheme = std::move(scheme);
@@ -299,7 +308,8 @@ Decoded decodeOn(CpuBackend& backend, Way way, std::shared_ptr<const FaceModel> 
     backend.decodeNow(*batch);
   } else {
     std::promise<std::exception_ptr> finished;
-    backend.decode(batch, std::make_shared<Cancellation>(), [&](std::exception_ptr error) { finished.set_value(error); });
+    backend.decode(batch, std::make_shared<Cancellation>(),
+                   [&](std::exception_ptr error) { finished.set_value(error); });
     CHECK(finished.get_future().get() == nullptr);
   }
   Decoded result;
@@ -320,13 +330,15 @@ CASE(backend_gives_equal_bits_for_any_number_of_threads) {
       const Scope scope(kernels->name, ", half ", half);
       CpuBackend one(*kernels, 1, 100), three(*kernels, 3, 100);
       const std::vector<float> expected = decodeAll(*kernels, model->decodeBasis(), faces);
-      const Decoded a = decodeOn(one, Way::kQueued, model, nullptr, faces, false), b = decodeOn(three, Way::kQueued, model, nullptr, faces, false),
+      const Decoded a = decodeOn(one, Way::kQueued, model, nullptr, faces, false),
+                    b = decodeOn(three, Way::kQueued, model, nullptr, faces, false),
                     c = decodeOn(three, Way::kNow, model, nullptr, faces, false);
       CHECK(a.vertices == expected);
       CHECK(b.vertices == expected);
       CHECK(c.vertices == expected);
 
-      const Decoded lit = decodeOn(one, Way::kQueued, model, nullptr, faces, true), lit3 = decodeOn(three, Way::kQueued, model, nullptr, faces, true),
+      const Decoded lit = decodeOn(one, Way::kQueued, model, nullptr, faces, true),
+                    lit3 = decodeOn(three, Way::kQueued, model, nullptr, faces, true),
                     litNow = decodeOn(one, Way::kNow, model, nullptr, faces, true);
       CHECK(lit.vertices == expected);
       CHECK(lit3.vertices == expected && lit3.normals == lit.normals);

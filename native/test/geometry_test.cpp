@@ -40,9 +40,9 @@ void randomRotation(double* r) {
   }
   for (double& value : q) value /= std::sqrt(n);
   const double w = q[0], x = q[1], y = q[2], z = q[3];
-  const double m[9] = {1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-                       2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-                       2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)};
+  const double m[9] = {1 - 2 * (y * y + z * z), 2 * (x * y - w * z),     2 * (x * z + w * y),
+                       2 * (x * y + w * z),     1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+                       2 * (x * z - w * y),     2 * (y * z + w * x),     1 - 2 * (x * x + y * y)};
   std::copy(m, m + 9, r);
 }
 
@@ -144,8 +144,8 @@ CASE(orthonormalise_removes_rounding) {
 
 CASE(symmetric_eigenvalues_and_vectors) {
   double worst = 0;
-  const double spectra[][3] = {{3, 2, 1},     {1, 1, 1},       {2, 2, 1},      {2, 1, 1}, {1, 0, 0},  {0, 0, 0},
-                               {1, 1e-8, -1}, {-1, -2, -3},    {1, 1e-12, 0},  {5, 5, 0}, {1e30, 1e10, 1}};
+  const double spectra[][3] = {{3, 2, 1},     {1, 1, 1},    {2, 2, 1},     {2, 1, 1}, {1, 0, 0},      {0, 0, 0},
+                               {1, 1e-8, -1}, {-1, -2, -3}, {1, 1e-12, 0}, {5, 5, 0}, {1e30, 1e10, 1}};
   for (const double scale : {1.0, 1e-60, 1e12}) {
     for (const auto& spectrum : spectra) {
       for (int i = 0; i < 20; ++i) {
@@ -343,8 +343,8 @@ struct PoseCase {
   std::vector<PosePoint> points;
 };
 
-PoseCase poseCase(const std::vector<SurfacePoint>& landmarks, const FaceModel& model, double yaw, double pitch, double roll,
-                  double focal) {
+PoseCase poseCase(const std::vector<SurfacePoint>& landmarks, const FaceModel& model, double yaw, double pitch,
+                  double roll, double focal) {
   PoseCase c;
   poseOf(yaw, pitch, roll, c.rotation);
   c.scale = uniform(0.5, 5);
@@ -372,7 +372,8 @@ ImagePose bestStart(const PoseCase& c, int steps, double* cost) {
   *cost = HUGE_VAL;
   for (const bool reversed : {false, true}) {
     ImagePose pose = affinePose(moments, reversed);
-    const double value = refinePose(c.points.data(), static_cast<int>(c.points.size()), c.inverseFocal, 4, steps, &pose);
+    const double value =
+        refinePose(c.points.data(), static_cast<int>(c.points.size()), c.inverseFocal, 4, steps, &pose);
     if (!(value < *cost)) continue;
     *cost = value;
     best = pose;

@@ -62,7 +62,8 @@ Matrix randomSystem(int n) {
   for (int i = 0; i < n; ++i)
     for (int j = i; j < n; ++j) {
       double sum = i == j ? 0.1 * n + 1 : 0;
-      for (int k = 0; k < rows; ++k) sum += static_cast<double>(g[static_cast<size_t>(k) * n + i]) * g[static_cast<size_t>(k) * n + j];
+      for (int k = 0; k < rows; ++k)
+        sum += static_cast<double>(g[static_cast<size_t>(k) * n + i]) * g[static_cast<size_t>(k) * n + j];
       m.at(i, j) = static_cast<float>(sum);
     }
   return m;
@@ -117,7 +118,8 @@ CASE(row_dots) {
         ReferenceKernels::rowDots(rows.data(), count, stride, n, xd.data(), expected.data());
         kernels.rowDots(rows.data(), count, stride, n, x.data(), out.data());
         for (int i = 0; i < count; ++i) {
-          for (int c = 0; c < n; ++c) magnitude[i] += std::fabs(static_cast<double>(rows[static_cast<size_t>(i) * stride + c]) * x[c]);
+          for (int c = 0; c < n; ++c)
+            magnitude[i] += std::fabs(static_cast<double>(rows[static_cast<size_t>(i) * stride + c]) * x[c]);
           worst.hold(std::fabs(out[i] - expected[i]), (n / 4 + 6) * kUnit * magnitude[i]);
         }
         CHECK_EQUAL(out[count], 42.0f);
@@ -140,7 +142,8 @@ CASE(combine_and_add_scaled) {
       ReferenceKernels::addScaled(a, xd.data(), n, expectedSum.data());
       kernels.addScaled(a, x.data(), n, sum.data());
       for (int i = 0; i < n; ++i) {
-        worst.hold(std::fabs(out[i] - expected[i]), 3.1 * kUnit * (std::fabs(a * x[i]) + std::fabs(b * y[i]) + std::fabs(c * z[i])));
+        worst.hold(std::fabs(out[i] - expected[i]),
+                   3.1 * kUnit * (std::fabs(a * x[i]) + std::fabs(b * y[i]) + std::fabs(c * z[i])));
         worst.hold(std::fabs(sum[i] - expectedSum[i]), 2.1 * kUnit * (std::fabs(expectedSum[i]) + std::fabs(a * x[i])));
       }
       CHECK_EQUAL(out[n], 42.0f);
@@ -155,7 +158,8 @@ CASE(dot_product_of_any_length_at_any_address) {
     for (int n = 0; n <= kLargest; ++n) {
       for (const int offset : {0, 1, 5}) {
         const Scope scope("n ", n, ", offset ", offset);
-        AlignedBuffer<float> a = randomFloats(static_cast<size_t>(n) + offset + 32), b = randomFloats(static_cast<size_t>(n) + offset + 32);
+        AlignedBuffer<float> a = randomFloats(static_cast<size_t>(n) + offset + 32),
+                             b = randomFloats(static_cast<size_t>(n) + offset + 32);
         // What lies beyond must not matter.
         for (int i = 0; i < 32; ++i) a[n + offset + i] = b[n + offset + i] = kNaN;
         double expected = 0, magnitude = 0;
@@ -164,7 +168,8 @@ CASE(dot_product_of_any_length_at_any_address) {
           expected += term;
           magnitude += std::fabs(term);
         }
-        worst.hold(std::fabs(kernels.dotProduct(a.data() + offset, b.data() + offset, n) - expected), (n / 4 + 10) * kUnit * magnitude);
+        worst.hold(std::fabs(kernels.dotProduct(a.data() + offset, b.data() + offset, n) - expected),
+                   (n / 4 + 10) * kUnit * magnitude);
       }
     }
   });
@@ -188,8 +193,8 @@ CASE(gram_and_gradient) {
         std::memcpy(spoiled.values.data(), h.values.data(), h.values.size() * sizeof(float));
         spoiled.poisonScratch();
         AlignedBuffer<float> g = randomFloats(ld);
-        std::vector<double> expectedH = h.inDouble(), expectedG(g.data(), g.data() + ld), jd(j.data(), j.data() + j.size()),
-                            rd(r.data(), r.data() + m);
+        std::vector<double> expectedH = h.inDouble(), expectedG(g.data(), g.data() + ld),
+                            jd(j.data(), j.data() + j.size()), rd(r.data(), r.data() + m);
         std::vector<double> magnitudeH(expectedH), magnitudeG(expectedG), ja(jd), ra(rd);
         for (auto* values : {&magnitudeH, &magnitudeG, &ja, &ra})
           for (double& value : *values) value = std::fabs(value);
@@ -239,7 +244,8 @@ CASE(factorisation_full_and_partial) {
               magnitude[j] += std::fabs(left * u.at(k, j));
             }
           }
-          for (int j = i; j < n; ++j) worst.hold(std::fabs(row[j] - system.at(i, j)), (std::min(i, eliminated) + 3) * 2 * kUnit * magnitude[j]);
+          for (int j = i; j < n; ++j)
+            worst.hold(std::fabs(row[j] - system.at(i, j)), (std::min(i, eliminated) + 3) * 2 * kUnit * magnitude[j]);
         }
       }
     }
@@ -259,7 +265,8 @@ CASE(factorisation_agrees_with_the_reference) {
         const double size = std::sqrt(2.0 * n);
         for (int i = 0; i < n; ++i)
           for (int j = i; j < n; ++j)
-            worst.hold(std::fabs(u.at(i, j) - expected[static_cast<size_t>(i) * u.ld + j]), 100 * kUnit * size * (i < eliminated ? 1 : size));
+            worst.hold(std::fabs(u.at(i, j) - expected[static_cast<size_t>(i) * u.ld + j]),
+                       100 * kUnit * size * (i < eliminated ? 1 : size));
       }
     }
   });
@@ -375,7 +382,8 @@ CASE(trace_of_the_inverse) {
         CHECK_NEAR(ReferenceKernels::inverseTrace(ud.data(), first, n, u.ld, strip.data()), expected, 1e-12 * expected);
         AlignedBuffer<float> poisoned(static_cast<size_t>(u.ld) * kInverseStrip);
         for (size_t i = 0; i < poisoned.size(); ++i) poisoned[i] = kNaN;
-        worst.hold(std::fabs(kernels.inverseTrace(u.values.data(), first, n, u.ld, poisoned.data()) - expected), 1e-5 * expected);
+        worst.hold(std::fabs(kernels.inverseTrace(u.values.data(), first, n, u.ld, poisoned.data()) - expected),
+                   1e-5 * expected);
       }
     }
   });

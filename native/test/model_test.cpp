@@ -164,7 +164,8 @@ CASE(impossible_priors_are_refused) {
   for (correlated.seed = 1; correlated.seed <= 50; ++correlated.seed)
     checkRefused(
         [](SyntheticModel& m) {
-          for (size_t j = 0; j < k; ++j) m.priorFactor()[4 * k + j] = 0.3f * m.priorFactor()[1 * k + j] - 0.7f * m.priorFactor()[2 * k + j];
+          for (size_t j = 0; j < k; ++j)
+            m.priorFactor()[4 * k + j] = 0.3f * m.priorFactor()[1 * k + j] - 0.7f * m.priorFactor()[2 * k + j];
         },
         correlated);
   // Variance along the mean itself means nothing: it does not stand in for one that is missing.
@@ -192,7 +193,8 @@ CASE(prior_precision_is_the_inverse_covariance_in_the_chart) {
       std::vector<double> covariance(static_cast<size_t>(d) * d), base(mean.begin(), mean.end());
       for (int j = 0; j < k; ++j) {
         std::vector<double> tangent(k), latent(k), v(d);
-        for (int i = 0; i < k; ++i) tangent[i] = 1e-3 * factor[static_cast<size_t>(i) * k + j];  // a small step stays off the far side
+        for (int i = 0; i < k; ++i)
+          tangent[i] = 1e-3 * factor[static_cast<size_t>(i) * k + j];  // a small step stays off the far side
         sphereExp(base.data(), tangent.data(), 1, k, latent.data());
         model.tangentFromLatent(latent.data(), v.data());
         for (int a = 0; a < d; ++a)
@@ -204,7 +206,8 @@ CASE(prior_precision_is_the_inverse_covariance_in_the_chart) {
         for (int b = 0; b < d; ++b) {
           double entry = correlated ? 0 : covariance[static_cast<size_t>(a) * d + b];
           for (int c = 0; correlated && c < d; ++c)
-            entry += model.priorPrecision()[static_cast<size_t>(a) * d + c] * covariance[static_cast<size_t>(c) * d + b];
+            entry +=
+                model.priorPrecision()[static_cast<size_t>(a) * d + c] * covariance[static_cast<size_t>(c) * d + b];
           CHECK_NEAR(entry, a == b ? 1 : 0, 1e-3);
         }
       }
@@ -266,10 +269,12 @@ CASE(landmark_rows_are_barycentric_and_padded_with_zeros) {
     for (size_t a = 0; a < 3; ++a) {
       const auto at = [&](const std::vector<float>& values, size_t column) {
         double sum = 0;
-        for (int c = 0; c < 3; ++c) sum += weights[3 * l + c] * values[column * row + 3 * static_cast<size_t>(source.indices[3 * l + c]) + a];
+        for (int c = 0; c < 3; ++c)
+          sum += weights[3 * l + c] * values[column * row + 3 * static_cast<size_t>(source.indices[3 * l + c]) + a];
         return sum;
       };
-      CHECK_NEAR(basis.mean[3 * static_cast<size_t>(l) + a], at(synthetic.mean(), 0) + offsets[3 * static_cast<size_t>(l) + a], 1e-5);
+      CHECK_NEAR(basis.mean[3 * static_cast<size_t>(l) + a],
+                 at(synthetic.mean(), 0) + offsets[3 * static_cast<size_t>(l) + a], 1e-5);
       const float* actual = basis.rows.data() + (3 * static_cast<size_t>(l) + a) * basis.stride;
       for (int c = 0; c < basis.stride; ++c) {
         double expected = 0;

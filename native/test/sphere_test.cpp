@@ -129,8 +129,7 @@ CASE(chart_derivative_agrees_with_finite_differences) {
         const Vector high = chartPoint(ahead, r), low = chartPoint(behind, r);
         for (int i = 0; i <= d; ++i) {
           const double expected = (high[i] - low[i]) / (2 * h);
-          const double actual =
-              i < d ? (i == j ? s.sinc : 0) + s.kappa * v[i] * v[j] / (r * r) : -s.sinc * v[j] / r;
+          const double actual = i < d ? (i == j ? s.sinc : 0) + s.kappa * v[i] * v[j] / (r * r) : -s.sinc * v[j] / r;
           worst = std::max(worst, std::fabs(actual - expected));
           CHECK_NEAR(actual, expected, 1e-9);
         }
@@ -231,7 +230,8 @@ namespace {
 // The displacement of mesh coordinate i for a latent of the file.
 double displacement(SyntheticModel& model, const Vector& latent, size_t i) {
   double sum = 0;
-  for (size_t k = 0; k < latent.size(); ++k) sum += latent[k] * static_cast<double>(model.identity()[k * model.mean().size() + i]);
+  for (size_t k = 0; k < latent.size(); ++k)
+    sum += latent[k] * static_cast<double>(model.identity()[k * model.mean().size() + i]);
   return sum;
 }
 
@@ -265,7 +265,9 @@ CASE(latents_and_tangent_coordinates_are_inverse) {
         CHECK_NEAR(norm(latent), 1, 1e-14);
         CHECK_AT_MOST(distance(direction, scaled(v, 1 / norm(v))), 1e-14);
         // The geodesic distance from the mean is |v| / r.
-        if (theta < 3.1) CHECK_NEAR(std::atan2(distance(latent, mean) / 2, std::sqrt(1 - std::pow(distance(latent, mean) / 2, 2))) * 2, theta, 4e-7);
+        if (theta < 3.1)
+          CHECK_NEAR(std::atan2(distance(latent, mean) / 2, std::sqrt(1 - std::pow(distance(latent, mean) / 2, 2))) * 2,
+                     theta, 4e-7);
         const double tolerance = 4e-15 * model.radius() * (1 + 4 / (kPi - theta));
         model.tangentFromLatent(latent.data(), back.data());
         CHECK_AT_MOST(distance(back, v), tolerance);
@@ -320,10 +322,12 @@ CASE(gathered_rows_give_the_shape_of_the_latent) {
         for (size_t a = 0; a < 3; ++a) {
           double expected = 0;
           for (int c = 0; c < 3; ++c)
-            expected += point.weights[c] * displacement(synthetic, latent, 3 * static_cast<size_t>(point.vertices[c]) + a);
+            expected +=
+                point.weights[c] * displacement(synthetic, latent, 3 * static_cast<size_t>(point.vertices[c]) + a);
           const double* row = rows.data() + a * columns;
           const double actual = s.sinc * dot(row, v.data(), d) + model.radius() * s.cosine * row[d];
-          CHECK_NEAR(actual, expected, 1e-4);  // mm: a slack column that is only the rounding of a turned basis is dropped
+          CHECK_NEAR(actual, expected,
+                     1e-4);  // mm: a slack column that is only the rounding of a turned basis is dropped
         }
       }
     }

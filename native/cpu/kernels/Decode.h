@@ -49,7 +49,8 @@ SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& f
       if (faces.poses) {
         const float* r = faces.poses + static_cast<long long>(face + f) * 12;
         const auto turned = [&](const float* m, float t) {
-          return multiplyAdd(broadcast(m[0]), x[f], multiplyAdd(broadcast(m[1]), y[f], multiplyAdd(broadcast(m[2]), z[f], broadcast(t))));
+          return multiplyAdd(broadcast(m[0]), x[f],
+                             multiplyAdd(broadcast(m[1]), y[f], multiplyAdd(broadcast(m[2]), z[f], broadcast(t))));
         };
         px = turned(r, r[9]);
         py = turned(r + 3, r[10]);
@@ -70,7 +71,8 @@ SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& f
 // The panels from `panelBegin` on, of which `panels` is the first. A tile of faces goes through all of them before the next tile has its turn:
 // its coefficients stay in the first-level cache, the panels stream from the second, and every face is written to in order.
 template <int kFaces, class Number>
-void decodeFaces(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd, int face) {
+void decodeFaces(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd,
+                 int face) {
   const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
   for (int panel = panelBegin; panel < panelEnd; ++panel)
     decodeTile<kFaces>(basis, faces, basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow,
@@ -78,8 +80,8 @@ void decodeFaces(const DecodeBasis& basis, const DecodeFaces& faces, const Numbe
 }
 
 template <class Number>
-void decodePanels(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd, int faceBegin,
-                  int faceEnd) {
+void decodePanels(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin,
+                  int panelEnd, int faceBegin, int faceEnd) {
   int face = faceBegin;
   for (; face + Vec::kDecodeFaces <= faceEnd; face += Vec::kDecodeFaces)
     decodeFaces<Vec::kDecodeFaces>(basis, faces, panels, panelBegin, panelEnd, face);
@@ -99,8 +101,8 @@ void decodePanels(const DecodeBasis& basis, const DecodeFaces& faces, const Numb
   if (face < faceEnd) decodeFaces<1>(basis, faces, panels, panelBegin, panelEnd, face);
 }
 
-void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin, int faceEnd,
-                  float* scratch) {
+void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,
+                  int faceEnd, float* scratch) {
   const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
   const bool convert = basis.isHalf() && convertFirst(faceEnd - faceBegin);
   const int block = convert ? 1 : kCachedPanels;

@@ -65,7 +65,8 @@ struct SimdKernels {
 
   // One register tile of C +-= P^T P: rows i0.., columns j0.. of C, over the `m` rows of P.
   template <bool kSubtract>
-  static SFM_ALWAYS_INLINE void tile(const float* SFM_RESTRICT p, int m, int ld, int i0, int j0, float* SFM_RESTRICT c) {
+  static SFM_ALWAYS_INLINE void tile(const float* SFM_RESTRICT p, int m, int ld, int i0, int j0,
+                                     float* SFM_RESTRICT c) {
     constexpr int kRows = Vec::kTileRows, kVectors = Vec::kTileVectors;
     Vec s[kRows][kVectors];
     for (int i = 0; i < kRows; ++i)
@@ -76,7 +77,8 @@ struct SimdKernels {
       for (int j = 0; j < kVectors; ++j) b[j] = load(row + j0 + j * Vec::kLanes);
       for (int i = 0; i < kRows; ++i) {
         const Vec a = broadcast(row[i0 + i]);
-        for (int j = 0; j < kVectors; ++j) s[i][j] = kSubtract ? negativeMultiplyAdd(a, b[j], s[i][j]) : multiplyAdd(a, b[j], s[i][j]);
+        for (int j = 0; j < kVectors; ++j)
+          s[i][j] = kSubtract ? negativeMultiplyAdd(a, b[j], s[i][j]) : multiplyAdd(a, b[j], s[i][j]);
       }
     }
     for (int i = 0; i < kRows; ++i)
@@ -109,7 +111,8 @@ struct SimdKernels {
         const float pivot = pivotRow[k];
         if (!(pivot > 0)) return false;
         const Vec inverse = broadcast(1 / sqrtf(pivot));
-        for (int j = k / Vec::kLanes * Vec::kLanes; j < n; j += Vec::kLanes) store(pivotRow + j, multiply(inverse, load(pivotRow + j)));
+        for (int j = k / Vec::kLanes * Vec::kLanes; j < n; j += Vec::kLanes)
+          store(pivotRow + j, multiply(inverse, load(pivotRow + j)));
         for (int i = k + 1; i < k1; ++i) {
           float* row = h + static_cast<long>(i) * ld;
           const Vec f = broadcast(pivotRow[i]);
@@ -133,7 +136,8 @@ struct SimdKernels {
       float kept[Vec::kLanes];
       for (int i = 0; i < Vec::kLanes; ++i) kept[i] = b[start + i];
       const Vec f = broadcast(y);
-      for (int j = start; j < padded; j += Vec::kLanes) store(b + j, negativeMultiplyAdd(f, load(row + j), load(b + j)));
+      for (int j = start; j < padded; j += Vec::kLanes)
+        store(b + j, negativeMultiplyAdd(f, load(row + j), load(b + j)));
       for (int i = 0; start + i < k; ++i) b[start + i] = kept[i];
       b[k] = y;
     }
@@ -153,7 +157,9 @@ struct SimdKernels {
     constexpr int kVectors = 8, kColumns = kVectors * Vec::kLanes;
     double trace = 0;
     for (int j0 = first; j0 < n; j0 += kColumns) {
-      const int last = j0 + kColumns < n ? j0 + kColumns : n;  // the inverse is upper triangular: rows below the strip's columns are zero
+      const int last = j0 + kColumns < n
+                           ? j0 + kColumns
+                           : n;  // the inverse is upper triangular: rows below the strip's columns are zero
       for (int i = last - 1; i >= first; --i) {
         const float* row = u + static_cast<long>(i) * ld;
         Vec s[kVectors];

@@ -18,7 +18,8 @@ struct ReferenceKernels {
     }
   }
 
-  static void combine(double a, const float* x, double b, const float* y, double c, const float* z, int n, double* out) {
+  static void combine(double a, const float* x, double b, const float* y, double c, const float* z, int n,
+                      double* out) {
     for (int i = 0; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
   }
 

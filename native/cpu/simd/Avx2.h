@@ -39,11 +39,14 @@ SFM_ALWAYS_INLINE float sum(Vec a) {
 // x0..x7, y0..y7, z0..z7 -> x0 y0 z0 x1 y1 z1 ...: each component is permuted to its places, then two blends pick.
 SFM_ALWAYS_INLINE void storeInterleaved(float* p, Vec x, Vec y, Vec z) {
   const auto at = [](Vec a, __m256i index) { return _mm256_permutevar8x32_ps(a.v, index); };
-  const __m256 x0 = at(x, _mm256_setr_epi32(0, 0, 0, 1, 0, 0, 2, 0)), y0 = at(y, _mm256_setr_epi32(0, 0, 0, 0, 1, 0, 0, 2)),
+  const __m256 x0 = at(x, _mm256_setr_epi32(0, 0, 0, 1, 0, 0, 2, 0)),
+               y0 = at(y, _mm256_setr_epi32(0, 0, 0, 0, 1, 0, 0, 2)),
                z0 = at(z, _mm256_setr_epi32(0, 0, 0, 0, 0, 1, 0, 0));
-  const __m256 x1 = at(x, _mm256_setr_epi32(0, 3, 0, 0, 4, 0, 0, 5)), y1 = at(y, _mm256_setr_epi32(0, 0, 3, 0, 0, 4, 0, 0)),
+  const __m256 x1 = at(x, _mm256_setr_epi32(0, 3, 0, 0, 4, 0, 0, 5)),
+               y1 = at(y, _mm256_setr_epi32(0, 0, 3, 0, 0, 4, 0, 0)),
                z1 = at(z, _mm256_setr_epi32(2, 0, 0, 3, 0, 0, 4, 0));
-  const __m256 x2 = at(x, _mm256_setr_epi32(0, 0, 6, 0, 0, 7, 0, 0)), y2 = at(y, _mm256_setr_epi32(5, 0, 0, 6, 0, 0, 7, 0)),
+  const __m256 x2 = at(x, _mm256_setr_epi32(0, 0, 6, 0, 0, 7, 0, 0)),
+               y2 = at(y, _mm256_setr_epi32(5, 0, 0, 6, 0, 0, 7, 0)),
                z2 = at(z, _mm256_setr_epi32(0, 5, 0, 0, 6, 0, 0, 7));
   _mm256_storeu_ps(p, _mm256_blend_ps(_mm256_blend_ps(x0, y0, 0x92), z0, 0x24));
   _mm256_storeu_ps(p + 8, _mm256_blend_ps(_mm256_blend_ps(x1, y1, 0x24), z1, 0x49));

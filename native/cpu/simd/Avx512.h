@@ -31,7 +31,8 @@ SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) { return {_mm512_mul_ps(a.v, b.v)};
 SFM_ALWAYS_INLINE Vec multiplyAdd(Vec a, Vec b, Vec c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 SFM_ALWAYS_INLINE Vec negativeMultiplyAdd(Vec a, Vec b, Vec c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
 SFM_ALWAYS_INLINE float sum(Vec a) {
-  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_castps512_ps256(_mm512_maskz_shuffle_f32x4(0xffff, a.v, a.v, 0xee)));
+  const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(a.v),
+                                    _mm512_castps512_ps256(_mm512_maskz_shuffle_f32x4(0xffff, a.v, a.v, 0xee)));
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));

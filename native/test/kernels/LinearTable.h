@@ -21,8 +21,8 @@ struct LinearTable {
   void (*forward)(const float* u, int n, int eliminated, int ld, float* b);
   void (*backward)(const float* u, int n, int rows, int ld, float* b);
   double (*inverseTrace)(const float* u, int first, int n, int ld, float* x);
-  bool (*solveBox)(const float* s, int n, int ld, const float* b, const float* lower, const float* upper, signed char* state,
-                   float* d, float* work, int* index);
+  bool (*solveBox)(const float* s, int n, int ld, const float* b, const float* lower, const float* upper,
+                   signed char* state, float* d, float* work, int* index);
 };
 
 extern const LinearTable kPortableLinear;

@@ -11,8 +11,9 @@ namespace {
 
 constexpr LinearTable makeLinearTable(const char* name, bool (*supported)()) {
   using K = SimdKernels;
-  return {name,           supported,  &K::rowDots, &K::combine,  &K::addScaled,    &K::dotProduct,  &K::addGram,
-          &K::addGradient, &K::factor, &K::forward, &K::backward, &K::inverseTrace, &solveBox<K>};
+  return {name,           supported,        &K::rowDots,     &K::combine, &K::addScaled,
+          &K::dotProduct, &K::addGram,      &K::addGradient, &K::factor,  &K::forward,
+          &K::backward,   &K::inverseTrace, &solveBox<K>};
 }
 
 }  // namespace
