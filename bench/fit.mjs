@@ -25,7 +25,9 @@ export async function syntheticFaces(model, scheme, seed = 1) {
     }
     const face = landmarks.subarray(i * count * 3, (i + 1) * count * 3)
     const observation = syntheticObservation(face, model.data.schemes.get(scheme), view)
-    const points = observation.points.map((p) => (p === null ? null : p.map((value) => value + NOISE * random.normal())))
+    const points = observation.points.map((p) =>
+      p === null ? null : p.map((value) => value + NOISE * random.normal()),
+    )
     return { ...observation, points }
   })
 }

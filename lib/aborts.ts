@@ -7,7 +7,11 @@ import { invalidArgument, SfmError } from './errors.js'
  */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal === undefined || signal === null) return
-  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function')
+  if (
+    typeof signal.aborted !== 'boolean' ||
+    typeof signal.addEventListener !== 'function' ||
+    typeof signal.removeEventListener !== 'function'
+  )
     throw invalidArgument('signal', 'an AbortSignal', signal)
   if (signal.aborted) throw aborted(signal)
 }

@@ -1,6 +1,6 @@
 import { requireOptions } from './decode/Latents.js'
 import { describe, invalidArgument, SfmError } from './errors.js'
-import { native } from './native.js'
+import { fromNative, native } from './native.js'
 
 /** Where to compute: `auto` takes the best device there is. */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
@@ -53,7 +53,11 @@ export function configureCpu(options: { threads?: number; instructionSet?: strin
     )
   if (current.pendingCalls > 0)
     throw new SfmError('INVALID_ARGUMENT', 'configureCpu: expected no calls under way; wait for them to settle')
-  native().configureCpu(threads, instructionSet)
+  try {
+    native().configureCpu(threads, instructionSet)
+  } catch (error) {
+    throw fromNative(error)
+  }
 }
 
 /** Throws unless the device can be had. */

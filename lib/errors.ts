@@ -1,5 +1,5 @@
 /**
- * The stable codes of {@link SfmError}. The native side carries the same table (native/core/ErrorCode.h); a test compares the two.
+ * The stable codes of {@link SfmError}. The native side carries the same table (native/core/Error.h); a test compares the two.
  */
 export const ERROR_CODES = [
   /** An argument has the wrong type, length, range or shape. */

@@ -95,6 +95,9 @@ function load(): NativeBinding {
   try {
     return require('node-gyp-build')(root)
   } catch (cause) {
+    // The addon is there, but what the environment asks of it is not to be had.
+    const error = fromNative(cause)
+    if (error instanceof SfmError) throw error
     const platform = `${process.platform}-${process.arch}, Node ${process.version}`
     throw new SfmError(
       'NATIVE_LOAD_FAILED',

@@ -2,6 +2,7 @@ import type { Latents } from '../decode/Latents.js'
 import { SfmError } from '../errors.js'
 import { parseLatents } from '../inputs/parseLatents.js'
 import { readRecords, within } from '../inputs/readRecords.js'
+import { drawLatents } from '../model/drawLatents.js'
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
 import type { MeshFormat } from '../outputs/writeMesh.js'
 import type { Cli } from './Cli.js'
@@ -70,10 +71,10 @@ export async function decode(options: DecodeCommandOptions, cli: Cli): Promise<n
 
 function* drawn(model: SphereFaceModel, { count = 1, seed = 1 }: DecodeCommandOptions): Generator<Face> {
   const digits = String(count).length
-  const latents = model.sample({ count, seed })
-  for (const [i, face] of latents.entries()) {
-    const id = `face-${String(i + 1).padStart(digits, '0')}`
-    yield { id, source: id, latents: face }
+  let i = 0
+  for (const latents of drawLatents(model.data, { count, seed })) {
+    const id = `face-${String(++i).padStart(digits, '0')}`
+    yield { id, source: id, latents }
   }
 }
 

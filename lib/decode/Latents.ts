@@ -73,7 +73,9 @@ function copyNumbers(from: ArrayLike<number>, name: string, to: Float32Array, at
     throw invalidArgument(name, `${count} numbers`, from)
   for (let i = 0; i < count; i++) {
     const value = from[i]
-    if (!Number.isFinite(value)) throw invalidArgument(`${name}[${i}]`, 'a finite number', value)
+    // As it will be stored: 1e300 is finite, but not in 32 bits.
+    if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
+      throw invalidArgument(`${name}[${i}]`, 'a finite number', value)
     to[at + i] = value as number
   }
 }
@@ -89,7 +91,8 @@ function copyNamed(
   for (const [key, value] of Object.entries(from)) {
     const index = names.indexOf(key)
     if (index < 0) throw invalidArgument(name, `names among ${names.slice(0, 3).join(', ')}, ...`, key)
-    if (!Number.isFinite(value)) throw invalidArgument(`${name}.${key}`, 'a finite number', value)
+    if (typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
+      throw invalidArgument(`${name}.${key}`, 'a finite number', value)
     to[at + index] = value
   }
 }

@@ -18,7 +18,7 @@ export type Camera =
   /** `u = scale * (rotation * vertex + translation) + principal`, with the scale in pixels a millimetre. */
   | { type: 'weak'; scale: number; principal: [number, number] }
 
-/** How a fit ended. `failed` results hold the message and the start, not a face. */
+/** How a fit ended. A `failed` result says why in its message; its latents are the mean face's, everything else is null or NaN. */
 export type FitStatus = 'converged' | 'max-iterations' | 'failed'
 
 /** The files written for a result, by format. */
@@ -29,7 +29,7 @@ export interface FitResult {
   id?: string
   subject?: string
   status: FitStatus
-  /** Whether the face may be used: converged (or nearly), in front of the camera, with residuals of a plausible size. */
+  /** Whether the face may be used: fitted, with finite numbers and landmarks that miss it by less than 10 mm (RMSE). */
   usable: boolean
   /** One sentence for a person: how it ended and, if it failed, why. */
   message: string
@@ -46,8 +46,9 @@ export interface FitResult {
   expression: Record<string, number>
   /** [E] the same coefficients, in the model's order. Not part of the JSON. */
   expressionValues: Float32Array
+  /** All NaN (null in JSON) where nothing was fitted. */
   pose: Pose
-  /** Null for 3D landmarks. */
+  /** Null for 3D landmarks, and where nothing was fitted. */
   camera: Camera | null
   /** [L] distance of each landmark, pixels or mm; NaN (null in JSON) where there was none. */
   residuals: Float32Array

@@ -26,7 +26,7 @@ export interface FitterOptions {
   expressionPrior?: number
   /** Standard deviation of the log of an estimated focal length around 1.2 times the larger side of the image (default 0.35). */
   focalStddev?: number
-  /** 1 to 1000 (default 30). */
+  /** 1 to 1000 (default 50; 5 to 15 are usual, more are for landmarks that are all but exact). */
   maxIterations?: number
   /** Relative decrease of the cost at which a fit counts as converged (default 1e-6). */
   costTolerance?: number
@@ -64,7 +64,7 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
     if (!Object.hasOwn(KNOWN, name))
       throw invalidArgument('options', `names among ${Object.keys(KNOWN).join(', ')}`, name)
   requireDevice(options.device)
-  const { camera = 'perspective', focal, robust = true, boundExpression = true, maxIterations = 30 } = options
+  const { camera = 'perspective', focal, robust = true, boundExpression = true, maxIterations = 50 } = options
   if (camera !== 'perspective' && camera !== 'weak') throw invalidArgument('camera', "'perspective' or 'weak'", camera)
   if (!Number.isInteger(maxIterations) || maxIterations < 1 || maxIterations > 1000)
     throw invalidArgument('maxIterations', 'an integer from 1 to 1000', maxIterations)

@@ -28,12 +28,21 @@ const FAILURES: readonly string[] = [
   'too few landmarks: at least 6 in an image or 4 of a scan are needed, with a confidence above 0',
   'the landmarks are degenerate: they coincide or lie on a line',
   'a coordinate is larger than 1e7',
-  'no start was found with the face in front of the camera',
+  'no start was found with the face in front of the camera: is the focal length right?',
   'the arithmetic broke down: the observation or the model is too extreme',
 ]
 
 /** A landmark whose weight in the robust loss falls below this was all but ignored (it missed by more than some 5 sigma). */
 const OUTLIER_WEIGHT = 0.15
+
+/** Of a face that was not fitted. */
+const NO_POSE: Pose = {
+  rotation: new Float64Array(9).fill(Number.NaN),
+  translation: new Float64Array(3).fill(Number.NaN),
+  yaw: Number.NaN,
+  pitch: Number.NaN,
+  roll: Number.NaN,
+}
 
 /** The sizes of the arrays of one result. */
 export interface ResultSizes {
@@ -98,8 +107,8 @@ export function resultOf(
     embedding,
     expression,
     expressionValues,
-    pose: poseOf(record),
-    camera: cameraOf(record, space),
+    pose: failed ? NO_POSE : poseOf(record, space),
+    camera: failed ? null : cameraOf(record, space),
     residuals,
     outliers,
     identity_uncertainty: failed ? null : at(RECORD.uncertainty),
@@ -117,9 +126,9 @@ function message(status: FitStatus, usable: boolean, failure: number, iterations
 
 /**
  * Angles by nod (pitch), then turn (yaw), then the flip of axes, then tilt in the image (roll):
- * R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(-pitch).
+ * R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(-pitch). A scan has no image to flip for: R = diag(1,-1,-1) times that.
  */
-function poseOf(record: Float64Array): Pose {
+function poseOf(record: Float64Array, space: 'perspective' | 'weak' | 'scan'): Pose {
   const rotation = record.slice(RECORD.rotation, RECORD.rotation + 9)
   const [r00, , , r10, , , r20, r21, r22] = rotation as unknown as number[] as [
     number,
@@ -132,13 +141,14 @@ function poseOf(record: Float64Array): Pose {
     number,
     number,
   ]
+  const flip = space === 'scan' ? -1 : 1
   const degrees = (radians: number) => (radians * 180) / Math.PI
   return {
     rotation,
     translation: record.slice(RECORD.translation, RECORD.translation + 3),
-    yaw: degrees(-Math.asin(Math.min(1, Math.max(-1, r20)))),
-    pitch: degrees(Math.atan2(r21, -r22)),
-    roll: degrees(Math.atan2(r10, r00)),
+    yaw: degrees(-Math.asin(Math.min(1, Math.max(-1, flip * r20)))),
+    pitch: degrees(Math.atan2(flip * r21, -flip * r22)),
+    roll: degrees(Math.atan2(flip * r10, r00)),
   }
 }
 
@@ -162,7 +172,9 @@ class Result {
       ...rest,
       identity: Array.from(identity),
       embedding: Array.from(embedding),
-      pose: { ...pose, rotation: Array.from(pose.rotation), translation: Array.from(pose.translation) },
+      pose: Number.isNaN(pose.yaw)
+        ? null
+        : { ...pose, rotation: Array.from(pose.rotation), translation: Array.from(pose.translation) },
       residuals: Array.from(residuals, (value) => (Number.isNaN(value) ? null : value)),
     }
   }

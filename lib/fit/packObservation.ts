@@ -125,7 +125,8 @@ function packConfidence(
   const confidence = new Float32Array(scheme.count)
   for (let i = 0; i < length; i++) {
     const value = from[i] as number
-    if (!(value >= 0 && value <= 1)) throw invalidArgument(`${name}[${i}]`, 'a number from 0 to 1', value)
+    if (!Number.isFinite(value) || value < 0 || value > 1)
+      throw invalidArgument(`${name}[${i}]`, 'a number from 0 to 1', value)
     confidence[i] = value
   }
   return confidence

@@ -2,12 +2,11 @@ import { asList, type Latents, packLatents, requireOptions } from '../decode/Lat
 import { invalidArgument, SfmError } from '../errors.js'
 import { Fitter, type FitterModel, type FitterOptions } from '../fit/Fitter.js'
 import { fromNative, type NativeModel, native, nativeCall } from '../native.js'
-import { Random } from '../random.js'
+import { drawLatents, type SampleOptions } from './drawLatents.js'
 import { readModelFile, writeModelFile } from './formats/modelFile.js'
 import { readModel, writeModel } from './formats/sphereFaceModel.js'
 import type { LandmarkScheme, ModelData, ModelMetadata } from './ModelData.js'
 import { noiseFactors } from './noiseFactors.js'
-import { exponential } from './sphere.js'
 import { validateModel } from './validate.js'
 
 /** How faces are decoded. */
@@ -24,14 +23,8 @@ export interface DecodeOptions {
   signal?: AbortSignal
 }
 
-/** How identities are drawn. */
-export interface SampleOptions {
-  count: number
-  /** The same seed draws the same faces on every machine (default 1). */
-  seed?: number
-  /** How far from rest the expressions are, in standard deviations of the prior (default 0: neutral). */
-  expressionScale?: number
-}
+/** Faces of one sample: more would not fit into memory. */
+const LARGEST_SAMPLE = 1_000_000
 
 /** The embedded model, beside lib/ and dist/. */
 const DEFAULT_MODEL = new URL('../../models/sphere-face-model.safetensors', import.meta.url)
@@ -221,34 +214,10 @@ export class SphereFaceModel {
    */
   sample(options: SampleOptions): Array<{ identity: Float32Array; expression: Float32Array }> {
     requireOptions(options)
-    const { count, seed = 1, expressionScale = 0 } = options
-    if (!Number.isInteger(count) || count < 0) throw invalidArgument('count', 'an integer of 0 or more', count)
-    if (!Number.isSafeInteger(seed) || seed < 0) throw invalidArgument('seed', 'an integer of 0 or more', seed)
-    if (!Number.isFinite(expressionScale) || expressionScale < 0)
-      throw invalidArgument('expressionScale', 'a number of 0 or more', expressionScale)
-    const random = new Random(seed)
-    return Array.from({ length: count }, () => ({
-      identity: this.#sampleIdentity(random),
-      expression: this.#sampleExpression(random, expressionScale),
-    }))
-  }
-
-  #sampleIdentity(random: Random): Float32Array {
-    const { identityCount: k, identityPriorMean: mean, identityPriorFactor: factor } = this.data
-    const normal = Float64Array.from({ length: k }, () => random.normal())
-    if (!mean || !factor) return Float32Array.from(normal)
-    const tangent = new Float64Array(k)
-    for (let i = 0; i < k; i++)
-      for (let j = 0; j < k; j++) tangent[i]! += (factor[i * k + j] as number) * (normal[j] as number)
-    return Float32Array.from(exponential(tangent, mean))
-  }
-
-  #sampleExpression(random: Random, scale: number): Float32Array {
-    const { expressionCount: e, expressionStddev: stddev, expressionBounds: bounds } = this.data
-    return Float32Array.from({ length: e }, (_, i) => {
-      const value = random.normal() * scale * (stddev[i] as number)
-      return Math.min(bounds[2 * i + 1] as number, Math.max(bounds[2 * i] as number, value))
-    })
+    const { count } = options
+    if (!Number.isInteger(count) || count < 0 || count > LARGEST_SAMPLE)
+      throw invalidArgument('count', `an integer from 0 to ${LARGEST_SAMPLE}`, count)
+    return Array.from(drawLatents(this.data, options))
   }
 
   /**

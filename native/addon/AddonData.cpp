@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <new>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "core/Error.h"
@@ -15,17 +17,22 @@ constexpr int kQueueLimit = 65536;
 
 // SFM_CPU_KERNELS chooses an instruction set by name, for tests and for comparisons.
 const CpuKernels& chosenKernels() {
-  if (const char* name = std::getenv("SFM_CPU_KERNELS"))
-    if (const CpuKernels* kernels = findCpuKernels(name)) return *kernels;
-  return *cpuKernels().front();
+  const char* name = std::getenv("SFM_CPU_KERNELS");
+  if (!name) return *cpuKernels().front();
+  const CpuKernels* kernels = findCpuKernels(name);
+  if (!kernels)
+    throw Error(ErrorCode::DEVICE_UNAVAILABLE, std::string("SFM_CPU_KERNELS: this processor has no instruction set ") + name);
+  return *kernels;
 }
 
 int chosenThreads() {
-  if (const char* text = std::getenv("SFM_THREADS")) {
-    const int count = std::atoi(text);
-    if (count >= 1 && count <= 1024) return count;
-  }
-  return ThreadPool::availableParallelism();
+  const char* text = std::getenv("SFM_THREADS");
+  if (!text) return ThreadPool::availableParallelism();
+  char* end = nullptr;
+  const long count = std::strtol(text, &end, 10);
+  if (end == text || *end != '\0' || count < 1 || count > 1024)
+    throw Error(ErrorCode::INVALID_ARGUMENT, std::string("SFM_THREADS: expected an integer from 1 to 1024, received ") + text);
+  return static_cast<int>(count);
 }
 
 }  // namespace
@@ -43,6 +50,9 @@ Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error) {
   } catch (const std::bad_alloc&) {
     code = ErrorCode::OUT_OF_MEMORY;
     message = "memory could not be had";
+  } catch (const std::system_error& e) {
+    code = ErrorCode::OUT_OF_MEMORY;
+    message = std::string("the system has no more threads to give: ") + e.what();
   } catch (const std::exception& e) {
     message = e.what();
   } catch (...) {
@@ -54,11 +64,12 @@ Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error) {
 }
 
 AddonData::AddonData(Napi::Env env) : env_(env) {
-  // The channel is made before the clean-up hook is added, so that the hook, which ends the threads, runs first.
+  // What may fail comes first: a hook that is added must find this object. And the channel is made before the hook, so that the
+  // hook, which ends the threads, runs before the channel's own.
+  cpu_ = std::make_unique<CpuBackend>(chosenKernels(), chosenThreads(), kQueueLimit);
   channel_ = Channel::New(env, "sphere-face-model", 0, 1, this);
   channel_.Unref(env);
   napi_add_env_cleanup_hook(env, &AddonData::tearDown, this);
-  cpu_ = std::make_unique<CpuBackend>(chosenKernels(), chosenThreads(), kQueueLimit);
 }
 
 AddonData::~AddonData() = default;

@@ -1,6 +1,7 @@
 // What one environment (the main thread or a worker thread) has of its own: a backend, and the calls under way.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <unordered_map>
 

@@ -233,11 +233,11 @@ Napi::Value NativeModel::decode(const Napi::CallbackInfo& info) {
     const bool normals = info[4].ToBoolean();
     if (normals) {
       if (batch->scheme) invalid("normals: expected a decode of the whole mesh");
-      batch->normals = AlignedBuffer<float>(size);
+      batch->normals = AlignedBuffer<float>::uninitialised(size);
     }
     Napi::Reference<Napi::Value> out;
     if (isAbsent(info[5])) {
-      batch->owned = AlignedBuffer<float>(size);
+      batch->owned = AlignedBuffer<float>::uninitialised(size);
       batch->vertices = batch->owned.data();
     } else {
       TypedArrayInfo target;

@@ -54,7 +54,14 @@ Napi::Value cancel(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  auto* data = new AddonData(env);
+  AddonData* data = nullptr;
+  try {
+    data = new AddonData(env);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw toJavaScript(env, std::current_exception());
+  }
   env.SetInstanceData(data);
   Napi::Function modelClass = NativeModel::define(env);
   data->modelClass = Napi::Persistent(modelClass);

@@ -1,4 +1,4 @@
-// A block of plain numbers aligned to a cache line, zeroed, with a tail that vector loads may run into.
+// A block of plain numbers aligned to a cache line, with a zeroed tail that vector loads may run into.
 #pragma once
 
 #include <cstddef>
@@ -20,11 +20,17 @@ class AlignedBuffer {
   static constexpr size_t kTail = 256;  // bytes
 
   AlignedBuffer() = default;
-  explicit AlignedBuffer(size_t size) : size_(size) {
+  explicit AlignedBuffer(size_t size) : AlignedBuffer(uninitialised(size)) {
+    std::memset(static_cast<void*>(data_), 0, size * sizeof(T));
+  }
+  // For numbers that will all be written: large outputs are not touched twice, nor on the thread that asks for them.
+  static AlignedBuffer uninitialised(size_t size) {
     if (size > (SIZE_MAX / 2 - kTail) / sizeof(T)) throw std::bad_alloc();
-    const size_t bytes = size * sizeof(T) + kTail;
-    data_ = static_cast<T*>(::operator new(bytes, std::align_val_t(kAlignment)));
-    std::memset(static_cast<void*>(data_), 0, bytes);
+    AlignedBuffer buffer;
+    buffer.data_ = static_cast<T*>(::operator new(size * sizeof(T) + kTail, std::align_val_t(kAlignment)));
+    buffer.size_ = size;
+    std::memset(static_cast<void*>(buffer.data_ + size), 0, kTail);
+    return buffer;
   }
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}

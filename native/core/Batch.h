@@ -11,7 +11,7 @@
 
 namespace sfm {
 
-// The numbers of one fit besides its arrays, in the order in which they cross to JavaScript (lib/fit/record.ts reads them).
+// The numbers of one fit besides its arrays, in the order in which they cross to JavaScript (lib/fit/Results.ts reads them).
 enum FitRecord {
   kRecordStatus,
   kRecordFailure,

@@ -1,5 +1,6 @@
 #include "core/FaceModel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -268,6 +269,8 @@ void FaceModel::tangentFromLatent(const double* latent, double* tangent) const {
   const double sine = std::sqrt(squaredNorm(z.data(), d));
   const double scale = sine > 0 ? radius_ * std::atan2(sine, z[d]) / sine : 0;
   for (int i = 0; i < d; ++i) tangent[i] = scale * z[i];
+  // Every direction leads to the antipode; the first axis is as good as any.
+  if (sine == 0 && z[d] < 0) tangent[0] = radius_ * 3.14159265358979323846;
 }
 
 void FaceModel::decodeCoefficients(const float* identity, const float* expression, float* coefficients) const {

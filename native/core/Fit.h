@@ -12,7 +12,7 @@ namespace sfm {
 enum class ObservationSpace { kImage, kScan };
 
 struct FitOptions {
-  int maxIterations = 30;
+  int maxIterations = 50;
   RobustLoss loss = RobustLoss::kStudentT;
   double degreesOfFreedom = 4;     // nu of the Student-t loss
   bool boundExpression = true;     // keep expressions within the model's bounds

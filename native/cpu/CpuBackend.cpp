@@ -96,7 +96,7 @@ void CpuBackend::decodeTask(DecodeBatch& batch, int task) {
   faces.coefficients = batch.coefficients.data();
   faces.poses = batch.poses.empty() ? nullptr : batch.poses.data();
   faces.vertices = batch.vertices;
-  AlignedBuffer<float> scratch(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
+  auto scratch = AlignedBuffer<float>::uninitialised(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
   kernels_.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch.data());
   if (batch.normals.size() == 0) return;
   std::vector<float> faceNormals(batch.model->triangles().size());

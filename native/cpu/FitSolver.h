@@ -47,6 +47,7 @@ class FitSolver {
     if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone && blur_ > kSinglePrecisionBlur)
       return false;
     if (solution.failure == FitFailure::kNone) minimise(solution);
+    if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNumerical) return false;
     if (solution.failure != FitFailure::kNone) solution.status = FitStatus::kFailed;
     report(solution);
     return true;
@@ -116,7 +117,7 @@ class FitSolver {
     const double sigma = isnan(problem_->noise) ? options_.noise * pixelsPerMm : problem_->noise;
     for (int i = 0; i < activeCount_; ++i) w_.inverseVariance[i] = w_.posePoints[i].weight / (sigma * sigma);
     // Exact landmarks make a narrow curved valley, which no quadratic model sees far along: approach it from landmarks of a
-    // millimetre's noise, ten times less at each iteration.
+    // millimetre's noise, half as much at each iteration.
     blur_ = kGentleNoise * pixelsPerMm > sigma ? kGentleNoise * pixelsPerMm / sigma : 1;
     return FitFailure::kNone;
   }
@@ -149,8 +150,10 @@ class FitSolver {
         isfinite(problem_->imageSize) && problem_->imageSize > 0 ? problem_->imageSize : 2.5 * extent;
     const bool known = isfinite(problem_->focal) && problem_->focal > 0;
     focalPrior_ = log(known ? problem_->focal : 1.2 * imageSize);
-    for (int a = 0; a < 2; ++a)
+    for (int a = 0; a < 2; ++a) {
       camera.principal[a] = isfinite(problem_->principal[a]) ? problem_->principal[a] : 0.5 * (low[a] + high[a]);
+      if (fabs(camera.principal[a]) > kLargestCoordinate) return FitFailure::kCoordinatesTooLarge;
+    }
     camera.logFocal = focalPrior_;
     estimateFocal_ = !camera.weak && !known;
     poseCount_ = estimateFocal_ ? 7 : 6;
@@ -526,15 +529,10 @@ class FitSolver {
       solution.failure = FitFailure::kBehindCamera;
       return;
     }
-    // The robust loss takes over from the third iteration on, once the squared loss has no more large strides to make:
-    // far from the solution everything looks like an outlier.
-    const bool robust = options_.loss != RobustLoss::kSquared;
     const double blur = blur_;
-    blur_ = 1;
-    loss_ = options_.loss;
+    useObjective(options_.loss, 1);
     solution.initialCost = cost(w_.states[0], w_.evaluations[0]);
-    blur_ = blur;
-    loss_ = RobustLoss::kSquared;
+    useObjective(RobustLoss::kSquared, blur);
     double value = cost(w_.states[0], w_.evaluations[0]);
     double damping = 1e-3, growth = 2;
     double decrease = 1;  // relative, of the last accepted step
@@ -542,19 +540,18 @@ class FitSolver {
     solution.status = FitStatus::kMaxIterations;
     int iteration = 0;
     for (; iteration < options_.maxIterations; ++iteration) {
+      // Blurred landmarks come into focus; then the robust loss takes over from the third iteration on, once the
+      // squared loss has no more large strides to make: far from the solution everything looks like an outlier.
       if (iteration > 0 && blur_ > 1) {
-        blur_ = blur_ > 10 ? blur_ / 10 : 1;
+        useObjective(loss_, blur_ > 2 ? blur_ / 2 : 1);
         value = cost(w_.states[current_], w_.evaluations[current_]);
         settled = false;
-      } else if (robust && loss_ == RobustLoss::kSquared && (settled || (iteration >= 2 && decrease < 0.5))) {
-        loss_ = options_.loss;
+      } else if (loss_ != options_.loss && (settled || (iteration >= 2 && decrease < 0.5))) {
+        useObjective(options_.loss, 1);
         value = cost(w_.states[current_], w_.evaluations[current_]);
         settled = false;
       }
-      if (settled) {
-        solution.status = FitStatus::kConverged;
-        break;
-      }
+      if (settled) break;
       const FitState<Real>& state = w_.states[current_];
       linearise(state, w_.evaluations[current_]);
       bool accepted = false;
@@ -597,14 +594,23 @@ class FitSolver {
         }
       }
     }
-    if (settled && blur_ == 1 && (!robust || loss_ != RobustLoss::kSquared)) solution.status = FitStatus::kConverged;
     solution.iterations = iteration;
-    solution.finalCost = value;
-    if (!isfinite(value)) {
-      solution.failure = FitFailure::kNumerical;
-      return;
+    if (blur_ == 1 && loss_ == options_.loss) {
+      if (settled) solution.status = FitStatus::kConverged;
+    } else {
+      // The iterations ran out on the way to the objective: what is reported is about the objective all the same.
+      useObjective(options_.loss, 1);
+      value = cost(w_.states[current_], w_.evaluations[current_]);
+      linearise(w_.states[current_], w_.evaluations[current_]);
     }
+    solution.finalCost = value;
     solution.uncertainty = posteriorUncertainty();
+    if (!isfinite(value) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
+  }
+
+  void useObjective(RobustLoss loss, double blur) {
+    loss_ = loss;
+    blur_ = blur;
   }
 
   // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior covariance of v with pose,

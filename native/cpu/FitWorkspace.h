@@ -79,7 +79,7 @@ struct FitWorkspace {
   AlignedBuffer<Real> jacobian;            // [3 chunk][ld] weighted rows
   AlignedBuffer<Real> weighted;            // [3 chunk] weighted residuals
   AlignedBuffer<Real> hessian, damped;     // [ld + slack][ld]
-  AlignedBuffer<Real> inverse;             // [ld][8 vectors] a strip of the inverse factor
+  AlignedBuffer<Real> inverse;             // [ld][kInverseStrip] columns of the inverse factor
   AlignedBuffer<Real> gradient, step;      // [ld]
   AlignedBuffer<Real> schur, boxWork, boxVectors;
   AlignedBuffer<int> boxIndex;

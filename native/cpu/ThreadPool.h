@@ -37,6 +37,7 @@ class ThreadPool {
  private:
   struct Running;
   void work(int worker);
+  void stop();
   static void execute(Running& running, int task, int worker, bool skip);
 
   const int queueLimit_;

@@ -6,12 +6,12 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <random>
 #include <vector>
 
 #include "core/Batch.h"
 #include "core/Rotation.h"
 #include "cpu/CpuKernels.h"
+#include "test/Random.h"
 #include "test/SyntheticModel.h"
 
 namespace sfm::test {
@@ -102,6 +102,31 @@ class Scene {
   int landmarkCount() const { return static_cast<int>(factors.size()); }
   const LandmarkBasis& basis() const { return scheme->basis; }
 
+  // How many numbers a face's coordinates have: tangent coordinates, rotation, translation (weak perspective: two and the log of the scale),
+  // log of the focal length where it counts as unknown, expressions.
+  int coordinates(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0) + model->expressionCount(); }
+  int expressionStart(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0); }
+
+  // The face a step away along its coordinates.
+  Face moved(const Face& face, const std::vector<double>& step, bool focal) const {
+    Face to = face;
+    const size_t d = static_cast<size_t>(model->tangentCount());
+    std::vector<double> v(d), direction(d);
+    model->tangentFromLatent(face.latent.data(), v.data());
+    for (size_t i = 0; i < d; ++i) v[i] += step[i];
+    model->latentFromTangent(v.data(), to.latent.data(), direction.data());
+    double turn[9];
+    rotationExp(&step[d], turn);
+    multiply3x3(turn, face.rotation, to.rotation);
+    const bool weak = face.focal == 0 && face.translation[2] == 0;
+    for (size_t a = 0; a < (weak ? 2 : 3); ++a) to.translation[a] += step[d + 3 + a];
+    if (weak) to.scale *= std::exp(step[d + 5]);
+    if (focal) to.focal *= std::exp(step[d + 6]);
+    for (size_t e = 0; e < face.expression.size(); ++e)
+      to.expression[e] += step[static_cast<size_t>(expressionStart(focal)) + e];
+    return to;
+  }
+
   // The landmarks [L,3] in model space, mm.
   std::vector<double> shape(const Face& face) const {
     std::vector<double> points(mean_);
@@ -136,13 +161,12 @@ class Scene {
   // A random face of the model, posed as the view says.
   Face draw(const View& view) {
     Face face;
-    std::normal_distribution<double> normal;
     std::vector<double> tangent(model->tangentCount()), direction(tangent.size());
-    for (double& value : tangent) value = normal(random);
+    for (double& value : tangent) value = random.normal();
     face.latent.resize(model->identityCount());
     model->latentFromTangent(tangent.data(), face.latent.data(), direction.data());
     for (int e = 0; e < model->expressionCount(); ++e) {
-      const double value = model->expressionStddev()[e] * normal(random);
+      const double value = model->expressionStddev()[e] * random.normal();
       face.expression.push_back(view.gaussianExpression ? value : std::min(1.0, std::fabs(value)));
     }
     setPose(view, &face);
@@ -152,9 +176,8 @@ class Scene {
   Observation observation(const Face& face, const View& view) {
     Observation o;
     o.points = observe(face, view.scan);
-    std::normal_distribution<double> normal;
     for (size_t i = 0; i < o.points.size(); ++i)
-      o.points[i] += view.noise * factors[i / (view.scan ? 3 : 2)] * normal(random);
+      o.points[i] += view.noise * factors[i / (view.scan ? 3 : 2)] * random.normal();
     o.problem.focal = view.weak || view.scan ? kUnknown : view.focal;
     o.problem.imageSize = view.focal / 1.2;
     o.problem.noise = view.noise > 0 ? view.noise : kUnknown;
@@ -216,7 +239,7 @@ class Scene {
     return solution;
   }
 
-  std::mt19937 random{23};
+  Random random{23};
   SyntheticModel synthetic;
   std::shared_ptr<const FaceModel> model;
   std::shared_ptr<const LandmarkScheme> scheme;

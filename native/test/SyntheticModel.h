@@ -5,12 +5,12 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <random>
 #include <vector>
 
 #include "core/FaceModel.h"
 #include "core/Half.h"
 #include "core/LandmarkBasis.h"
+#include "test/Random.h"
 
 namespace sfm::test {
 
@@ -60,13 +60,12 @@ class SyntheticModel {
     priorMean_.assign(k, 0.0f);
     priorMean_.back() = 1;
     priorFactor_.assign(static_cast<size_t>(k) * k, 0.0f);
-    std::normal_distribution<double> normal;
     for (int i = 0; i + 1 < k; ++i) {
       priorFactor_[static_cast<size_t>(i) * k + i] =
           static_cast<float>((options.correlated ? 0.6 + 0.8 * i / k : 1) / r);
       for (int j = 0; options.correlated && j < i; ++j)
         priorFactor_[static_cast<size_t>(i) * k + j] =
-            static_cast<float>(0.3 / std::sqrt(1.0 * k) * normal(random_) / r);
+            static_cast<float>(0.3 / std::sqrt(1.0 * k) * random_.normal() / r);
     }
     if (options.spherical && options.turned) turn();
     for (int y = 0; y + 1 < options.side; ++y) {
@@ -124,20 +123,18 @@ class SyntheticModel {
   std::vector<float>& priorMean() { return priorMean_; }
   std::vector<float>& priorFactor() { return priorFactor_; }
   std::vector<int32_t>& triangles() { return triangles_; }
-  std::mt19937& random() { return random_; }
+  Random& random() { return random_; }
 
  private:
   // A smooth displacement field of about `size` mm: a few random waves over the face.
   void appendMode(std::vector<float>& to, double size) {
-    std::normal_distribution<double> normal;
-    std::uniform_real_distribution<double> phase(0, 6.28);
     double wave[3][3][4];
     for (auto& axis : wave)
       for (auto& w : axis) {
-        w[0] = 3 * normal(random_);
-        w[1] = 3 * normal(random_);
-        w[2] = phase(random_);
-        w[3] = normal(random_) / std::sqrt(3.0);
+        w[0] = 3 * random_.normal();
+        w[1] = 3 * random_.normal();
+        w[2] = random_.uniform(0, 6.28);
+        w[3] = random_.normal() / std::sqrt(3.0);
       }
     for (size_t i = 0; i < place_.size() / 2; ++i) {
       for (auto& axis : wave) {
@@ -151,10 +148,9 @@ class SyntheticModel {
   // The same model in other coordinates of the latent: z <- Q z, Q a random reflection.
   void turn() {
     const size_t k = priorMean_.size(), row = mean_.size();
-    std::normal_distribution<double> normal;
     std::vector<double> w(k);
     double norm = 0;
-    for (double& value : w) value = normal(random_);
+    for (double& value : w) value = random_.normal();
     for (double value : w) norm += value * value;
     for (double& value : w) value /= std::sqrt(norm);
     const auto reflect = [&](float* first, size_t stride) {
@@ -183,7 +179,7 @@ class SyntheticModel {
   }
 
   SyntheticModelOptions options_;
-  std::mt19937 random_;
+  Random random_;
   std::vector<double> place_;
   std::vector<float> mean_, identity_, expression_, bounds_, stddev_, priorMean_, priorFactor_;
   std::vector<uint16_t> identityHalves_, expressionHalves_;

@@ -2,7 +2,6 @@
 // does: with g = S d - b, a free variable has g = 0, one at its lower bound g >= 0, one at its upper bound g <= 0.
 #include <cmath>
 #include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "cpu/FitWorkspace.h"
 #include "cpu/kernels/ReferenceLinear.h"
 #include "test/Check.h"
+#include "test/Random.h"
 #include "test/kernels/LinearTable.h"
 
 using namespace sfm;
@@ -18,10 +18,10 @@ using namespace sfm::test;
 
 namespace {
 
-std::mt19937 generator(5);
+Random generator(5);
 
-double normal() { return std::normal_distribution<double>()(generator); }
-double uniform(double low, double high) { return std::uniform_real_distribution<double>(low, high)(generator); }
+double normal() { return generator.normal(); }
+double uniform(double low, double high) { return generator.uniform(low, high); }
 
 // A problem in double precision, whose numbers single precision holds exactly.
 struct Problem {

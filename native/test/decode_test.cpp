@@ -3,13 +3,13 @@
 #include <cmath>
 #include <cstring>
 #include <future>
-#include <random>
 #include <vector>
 
 #include "core/Normals.h"
 #include "cpu/CpuBackend.h"
 #include "cpu/CpuKernels.h"
 #include "test/Check.h"
+#include "test/Random.h"
 #include "test/SyntheticModel.h"
 
 using namespace sfm;
@@ -17,9 +17,9 @@ using namespace sfm::test;
 
 namespace {
 
-std::mt19937 generator(17);
+Random generator(17);
 
-float normal() { return std::normal_distribution<float>()(generator); }
+float normal() { return static_cast<float>(generator.normal()); }
 
 // Faces drawn from a model, with poses a metre away.
 struct Faces {
@@ -33,7 +33,8 @@ struct Faces {
       std::copy(latent.begin(), latent.end(), identity.begin());
       for (float& value : expression) value = std::min(1.0f, std::fabs(normal()) * 0.4f);
       coefficients.resize(coefficients.size() + columns);
-      model.decodeCoefficients(identity.data(), expression.data(), &coefficients[static_cast<size_t>(i) * columns]);
+      model.decodeCoefficients(identity.data(), expression.data(),
+                               coefficients.data() + static_cast<size_t>(i) * columns);
     }
     for (int i = 0; posed && i < count; ++i) {
       double rotation[9];

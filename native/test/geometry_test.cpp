@@ -1,12 +1,12 @@
 // Rotations, the camera and the closed-form start of the pose.
 #include <algorithm>
-#include <random>
 
 #include "core/Camera.h"
 #include "core/FaceModel.h"
 #include "core/PoseStart.h"
 #include "core/Rotation.h"
 #include "test/Check.h"
+#include "test/Random.h"
 #include "test/SyntheticModel.h"
 
 using namespace sfm;
@@ -17,10 +17,10 @@ namespace {
 constexpr double kPi = 3.14159265358979323846;
 constexpr double kIdentity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
 
-std::mt19937 generator(11);
+Random generator(11);
 
-double normal() { return std::normal_distribution<double>()(generator); }
-double uniform(double low, double high) { return std::uniform_real_distribution<double>(low, high)(generator); }
+double normal() { return generator.normal(); }
+double uniform(double low, double high) { return generator.uniform(low, high); }
 
 void randomDirection(double* v) {
   double n = 0;

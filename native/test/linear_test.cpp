@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <random>
 #include <vector>
 
 #include "core/AlignedBuffer.h"
 #include "cpu/FitWorkspace.h"
 #include "cpu/kernels/ReferenceLinear.h"
 #include "test/Check.h"
+#include "test/Random.h"
 #include "test/kernels/LinearTable.h"
 
 using namespace sfm;
@@ -22,9 +22,9 @@ constexpr double kUnit = 1.0 / (1 << 24);
 constexpr int kLargest = 175;  // the unknowns of a fit of 100 identities and 53 expressions, and some
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-std::mt19937 generator(3);
+Random generator(3);
 
-float normal() { return std::normal_distribution<float>()(generator); }
+float normal() { return static_cast<float>(generator.normal()); }
 
 AlignedBuffer<float> randomFloats(size_t count) {
   AlignedBuffer<float> values(count);

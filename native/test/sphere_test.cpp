@@ -1,10 +1,9 @@
 // The identity sphere: its chart, its manifold operations, and a model's latents in both kinds of coordinates.
 #include "core/Sphere.h"
 
-#include <random>
-
 #include "core/FaceModel.h"
 #include "test/Check.h"
+#include "test/Random.h"
 #include "test/SyntheticModel.h"
 
 using namespace sfm;
@@ -16,12 +15,11 @@ using Vector = std::vector<double>;
 
 constexpr double kPi = 3.14159265358979323846;
 
-std::mt19937 generator(7);
+Random generator(7);
 
 Vector randomVector(int n, double length) {
-  std::normal_distribution<double> normal;
   Vector v(static_cast<size_t>(n));
-  for (double& value : v) value = normal(generator);
+  for (double& value : v) value = generator.normal();
   const double scale = length / std::sqrt(squaredNorm(v.data(), n));
   for (double& value : v) value *= scale;
   return v;

@@ -13,6 +13,7 @@ namespace {
 struct SimdKernels {
   using Real = float;
   static constexpr int kTileColumns = Vec::kLanes * Vec::kTileVectors;
+  static constexpr int kInverseColumns = 8 * Vec::kLanes;
 
   // out[i] = rows[i][0..n) . x, for `count` rows of floats; n a multiple of 16, x padded with zeros.
   static void rowDots(const float* SFM_RESTRICT rows, int count, int stride, int n, const float* SFM_RESTRICT x,
@@ -154,7 +155,7 @@ struct SimdKernels {
   // trace((U^T U)^-1) = the squared norm of U^-1, for the block of U from row and column `first` on. Strips of columns of the inverse are formed
   // from the bottom up, a row's accumulators staying in registers; `strip` holds n rows of them.
   static double inverseTrace(const float* u, int first, int n, int ld, float* strip) {
-    constexpr int kVectors = 8, kColumns = kVectors * Vec::kLanes;
+    constexpr int kVectors = kInverseColumns / Vec::kLanes, kColumns = kInverseColumns;
     double trace = 0;
     for (int j0 = first; j0 < n; j0 += kColumns) {
       const int last = j0 + kColumns < n

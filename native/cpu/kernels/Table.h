@@ -8,6 +8,11 @@
 namespace sfm {
 namespace {
 
+// The products overshoot their matrices by less than the workspace has to spare.
+static_assert(SimdKernels::kInverseColumns <= kInverseStrip);
+static_assert(Vec::kTileRows <= kRowSlack);
+static_assert(kColumnMultiple % SimdKernels::kTileColumns == 0);
+
 bool fitKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
   return FitSolver<SimdKernels>(model, basis, options, space, workspace).solve(problem, solution);

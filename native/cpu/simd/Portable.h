@@ -27,10 +27,6 @@ SFM_ALWAYS_INLINE void store(float* p, Vec a) {
   for (int i = 0; i < 4; ++i) p[i] = a.v[i];
 }
 SFM_ALWAYS_INLINE Vec broadcast(float value) { return {{value, value, value, value}}; }
-SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) {
-  for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
-  return a;
-}
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) {
   for (int i = 0; i < 4; ++i) a.v[i] *= b.v[i];
   return a;

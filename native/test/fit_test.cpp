@@ -1,0 +1,428 @@
+// Fits of synthetic faces: every instruction set against the double-precision reference, and both against what is known of the answer.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "test/Check.h"
+#include "test/Dense.h"
+#include "test/Scene.h"
+
+using namespace sfm;
+using namespace sfm::test;
+
+namespace {
+
+struct Condition {
+  const char* name;
+  int landmarks = 68;
+  int tangent = 100, expressions = 53;
+  View view;
+  bool estimateFocal = false, bounded = false, robust = true, confidences = false, missing = false, outliers = false;
+  bool slack = false, gaussian = false, correlated = false;
+  int faces = 6;
+};
+
+// The table that every kernel is held to.
+std::vector<Condition> conditions() {
+  std::vector<Condition> list;
+  const auto add = [&](const char* name, auto change) {
+    Condition c;
+    c.name = name;
+    c.view.noise = 2;
+    change(c);
+    list.push_back(c);
+  };
+  add("68 landmarks, focal given", [](Condition& c) { c.faces = 10; });
+  add("68 landmarks, focal estimated", [](Condition& c) {
+    c.estimateFocal = true;
+    c.faces = 10;
+  });
+  add("68 landmarks, squared loss", [](Condition& c) { c.robust = false; });
+  add("68 landmarks, bounded", [](Condition& c) { c.bounded = true; });
+  add("68 landmarks, bounded, focal estimated", [](Condition& c) { c.bounded = c.estimateFocal = true; });
+  add("68 landmarks, weak perspective", [](Condition& c) { c.view.weak = true; });
+  add("30 landmarks", [](Condition& c) { c.landmarks = 30; });
+  add("30 landmarks, focal estimated, bounded", [](Condition& c) {
+    c.landmarks = 30;
+    c.estimateFocal = c.bounded = true;
+  });
+  add("478 landmarks", [](Condition& c) {
+    c.landmarks = 478;
+    c.faces = 4;
+  });
+  add("478 landmarks, focal estimated, squared", [](Condition& c) {
+    c.landmarks = 478;
+    c.faces = 4;
+    c.estimateFocal = true;
+    c.robust = false;
+  });
+  add("68 points of a scan", [](Condition& c) {
+    c.view.scan = true;
+    c.view.noise = 1;
+  });
+  add("478 points of a scan, bounded", [](Condition& c) {
+    c.view.scan = c.bounded = true;
+    c.view.noise = 0.5;
+    c.landmarks = 478;
+    c.faces = 4;
+  });
+  add("confidences", [](Condition& c) { c.confidences = true; });
+  add("missing points", [](Condition& c) { c.missing = true; });
+  add("outliers", [](Condition& c) { c.outliers = true; });
+  add("outliers, missing points, confidences, bounded, focal estimated",
+      [](Condition& c) { c.outliers = c.missing = c.confidences = c.bounded = c.estimateFocal = true; });
+  add("yaw 75", [](Condition& c) { c.view.yaw = 75; });
+  add("yaw -60, roll 120, focal estimated", [](Condition& c) {
+    c.view.yaw = -60;
+    c.view.roll = 120;
+    c.estimateFocal = true;
+  });
+  add("model with slack", [](Condition& c) { c.slack = true; });
+  add("gaussian model", [](Condition& c) { c.gaussian = true; });
+  add("general prior", [](Condition& c) { c.correlated = true; });
+  add("11 identities, 5 expressions, bounded", [](Condition& c) {
+    c.tangent = 11;
+    c.expressions = 5;
+    c.bounded = true;
+    c.faces = 20;
+  });
+  add("no expressions", [](Condition& c) {
+    c.tangent = 40;
+    c.expressions = 0;
+  });
+  return list;
+}
+
+SyntheticModelOptions modelOf(const Condition& c) {
+  SyntheticModelOptions options;
+  options.tangent = c.tangent;
+  options.expressions = c.expressions;
+  options.slack = c.slack;
+  options.spherical = !c.gaussian;
+  options.correlated = c.correlated;
+  return options;
+}
+
+FitOptions optionsOf(const Condition& c) {
+  FitOptions options;
+  options.boundExpression = c.bounded;
+  options.loss = c.robust ? RobustLoss::kStudentT : RobustLoss::kSquared;
+  options.weakPerspective = c.view.weak;
+  return options;
+}
+
+Observation observationOf(const Condition& c, Scene& scene, Face* truth = nullptr) {
+  View view = c.view;
+  view.yaw += scene.random.uniform(-20, 20);
+  view.pitch += scene.random.uniform(-15, 15);
+  view.roll += scene.random.uniform(-15, 15);
+  const Face face = scene.draw(view);
+  if (truth) *truth = face;
+  Observation o = scene.observation(face, view);
+  const size_t d = view.scan ? 3 : 2;
+  if (c.estimateFocal) o.problem.focal = kUnknown;
+  if (c.confidences)
+    for (int i = 0; i < c.landmarks; ++i) o.confidence.push_back(static_cast<float>(scene.random.uniform(0.1, 1)));
+  if (c.missing)
+    for (size_t i = 0; i < static_cast<size_t>(c.landmarks); i += 5) o.points[d * i] = kUnknown;
+  if (c.outliers)
+    for (size_t i = 2; i < static_cast<size_t>(c.landmarks); i += 14) o.points[d * i] += 60 * scene.random.normal();
+  return o;
+}
+
+}  // namespace
+
+CASE(every_instruction_set_reaches_the_cost_of_the_reference) {
+  double worst = 0;
+  int beyond = 0, count = 0;
+  std::string where;
+  for (const Condition& c : conditions()) {
+    Scene scene(modelOf(c), c.landmarks, true);
+    const FitOptions options = optionsOf(c);
+    for (int i = 0; i < c.faces; ++i) {
+      Observation observation = observationOf(c, scene);
+      const FitProblem& problem = observation.view();
+      const Fitted reference = scene.fit(nullptr, problem, options, c.view.scan);
+      CHECK_EQUAL(reference.status, FitStatus::kConverged);
+      CHECK_EQUAL(reference.failure, FitFailure::kNone);
+      for (const CpuKernels* kernels : cpuKernels()) {
+        const Scope scope(kernels->name, ", ", c.name, ", face ", i);
+        const Fitted fitted = scene.fit(kernels, problem, options, c.view.scan);
+        const double difference = std::fabs(fitted.finalCost - reference.finalCost) / reference.finalCost;
+        if (difference > worst) where = text(kernels->name, ", ", c.name);
+        worst = std::max(worst, difference);
+        beyond += !(difference < 1e-4);
+        ++count;
+        CHECK_AT_MOST(difference, 1e-3);
+        CHECK_EQUAL(fitted.status, FitStatus::kConverged);
+        CHECK_EQUAL(fitted.usable, reference.usable);
+        CHECK_NEAR(fitted.rmse, reference.rmse, 5e-3 * reference.rmse);
+        // Of the last linearisation: kernels may differ in when they stop.
+        CHECK_NEAR(fitted.uncertainty, reference.uncertainty, 2e-2 * reference.uncertainty);
+        CHECK_AT_MOST(degreesBetween(fitted.rotation, reference.rotation), 0.1);
+      }
+    }
+  }
+  CHECK_AT_MOST(beyond, count / 100);
+  note("worst relative difference of the final cost ", worst, " (", where, "); ", beyond, " of ", count,
+       " beyond 1e-4");
+}
+
+// The true face is one candidate among many: a fit that costs more than it has missed the optimum.
+CASE(no_fit_costs_more_than_the_truth) {
+  double worst = -1;
+  for (const Condition& c : conditions()) {
+    Scene scene(modelOf(c), c.landmarks, true);
+    const FitOptions options = optionsOf(c);
+    for (int i = 0; i < c.faces; ++i) {
+      const Scope scope(c.name, ", face ", i);
+      Face truth;
+      Observation observation = observationOf(c, scene, &truth);
+      const FitProblem& problem = observation.view();
+      const Fitted fitted = scene.fit(cpuKernels().front(), problem, options, c.view.scan);
+      const double most = scene.objective(truth, options, problem, c.view.scan);
+      worst = std::max(worst, fitted.finalCost / most - 1);
+      CHECK_AT_MOST(fitted.finalCost, most);
+    }
+  }
+  note("worst cost over the truth's, less one: ", worst);
+}
+
+// No small change of a solution makes it better, by an objective that is written down independently.
+CASE(solutions_cannot_be_improved) {
+  double worst = 0;
+  for (Condition c : conditions()) {
+    if (c.bounded) continue;
+    Scene scene(modelOf(c), c.landmarks, true);
+    FitOptions options = optionsOf(c);
+    options.costTolerance = 1e-12;
+    options.maxIterations = 200;
+    const Scope scope(c.name);
+    Observation observation = observationOf(c, scene);
+    const FitProblem& problem = observation.view();
+    const Fitted fitted = scene.fit(nullptr, problem, options, c.view.scan);
+    CHECK_EQUAL(fitted.status, FitStatus::kConverged);
+    const Face best = scene.faceOf(fitted);
+    const bool focal = c.estimateFocal;
+    const size_t n = static_cast<size_t>(scene.coordinates(focal));
+    const double least = scene.objective(best, options, problem, c.view.scan);
+    std::vector<double> step(n);
+    const auto attempt = [&] {
+      const double gain = least - scene.objective(scene.moved(best, step, focal), options, problem, c.view.scan);
+      worst = std::max(worst, gain / least);
+      CHECK_AT_MOST(gain, 1e-6 * least);
+    };
+    for (size_t i = 0; i < n; ++i) {
+      for (const double size : {1e-3, -1e-3, 1e-2, -1e-2, 0.1, -0.1}) {
+        step[i] = size;
+        attempt();
+      }
+      step[i] = 0;
+    }
+    for (int i = 0; i < 50; ++i) {
+      const double size = std::pow(10, scene.random.uniform(-5, -1));
+      for (double& value : step) value = size * scene.random.normal();
+      attempt();
+    }
+  }
+  note("largest relative gain ", worst);
+}
+
+CASE(exact_landmarks_are_met_exactly) {
+  double worst = 0;
+  for (const bool estimateFocal : {false, true}) {
+    for (const double yaw : {-60.0, 0.0, 40.0}) {
+      SyntheticModelOptions options;
+      options.tangent = 100;
+      options.expressions = 53;
+      Scene scene(options, 68);
+      for (int i = 0; i < 4; ++i) {
+        const Scope scope("focal estimated ", estimateFocal, ", yaw ", yaw, ", face ", i);
+        View view;
+        view.yaw = yaw;
+        const Face truth = scene.draw(view);
+        Observation observation = scene.observation(truth, view);
+        if (estimateFocal) observation.problem.focal = kUnknown;
+        observation.problem.noise = 0.01;
+        const FitProblem& problem = observation.view();
+        for (const CpuKernels* kernels : cpuKernels()) {
+          const Fitted fitted = scene.fit(kernels, problem);
+          CHECK(fitted.usable);
+          CHECK_AT_MOST(fitted.rmse, 0.01);
+          worst = std::max(worst, fitted.rmse);
+          // The truth costs its prior alone, and what the landmarks leave open is decided by the prior.
+          CHECK_AT_MOST(fitted.finalCost, scene.objective(truth, FitOptions(), problem, false));
+        }
+      }
+    }
+  }
+  note("worst RMSE ", worst, " px");
+}
+
+namespace {
+
+// What a fit under a Gaussian prior leaves of noise sigma in n observations that depend linearly on the unknowns: the residual of a
+// posterior mean has E |r|^2 = sigma^2 trace(I - H), H = J (J^T J / sigma^2 + P)^-1 J^T / sigma^2, over faces drawn from that prior.
+double expectedSquaredResidual(const Scene& scene, const Face& truth, double sigma, bool focal) {
+  const size_t n = static_cast<size_t>(scene.coordinates(focal)), d = static_cast<size_t>(scene.model->tangentCount());
+  std::vector<double> step(n), normal(n * n), prior(n);
+  std::vector<std::vector<double>> jacobian;
+  for (size_t i = 0; i < n; ++i) {
+    constexpr double h = 1e-4;
+    step[i] = h;
+    std::vector<double> high = scene.observe(scene.moved(truth, step, focal), false);
+    step[i] = -h;
+    const std::vector<double> low = scene.observe(scene.moved(truth, step, focal), false);
+    step[i] = 0;
+    for (size_t k = 0; k < high.size(); ++k) high[k] = (high[k] - low[k]) / (2 * h);
+    jacobian.push_back(high);
+  }
+  for (size_t i = 0; i < d; ++i) prior[i] = 1;
+  if (focal) prior[d + 6] = 1 / std::pow(FitOptions().focalStddev, 2);
+  for (size_t e = 0; e < truth.expression.size(); ++e)
+    prior[static_cast<size_t>(scene.expressionStart(focal)) + e] = 1 / std::pow(scene.model->expressionStddev()[e], 2);
+  std::vector<double> gram(n * n);
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < n; ++j) {
+      for (size_t k = 0; k < jacobian[i].size(); ++k)
+        gram[i * n + j] += jacobian[i][k] * jacobian[j][k] / (sigma * sigma);
+      normal[i * n + j] = gram[i * n + j] + (i == j ? prior[i] : 0);
+    }
+  const std::vector<double> covariance = inverse(normal, static_cast<int>(n));
+  double hat = 0;
+  for (size_t i = 0; i < n; ++i)
+    for (size_t j = 0; j < n; ++j) hat += covariance[i * n + j] * gram[j * n + i];
+  return sigma * sigma * (static_cast<double>(jacobian[0].size()) - hat);
+}
+
+}  // namespace
+
+CASE(noise_leaves_the_residual_that_theory_expects) {
+  SyntheticModelOptions modelOptions;
+  modelOptions.tangent = 40;
+  modelOptions.expressions = 12;
+  Scene scene(modelOptions, 68);
+  for (const bool estimateFocal : {false, true}) {
+    for (const RobustLoss loss : {RobustLoss::kSquared, RobustLoss::kStudentT}) {
+      FitOptions options;
+      options.boundExpression = false;
+      options.loss = loss;
+      constexpr int kFaces = 60;
+      double found = 0, expected = 0;
+      for (int i = 0; i < kFaces; ++i) {
+        View view;
+        view.noise = 1;  // px, of a face of 400
+        view.gaussianExpression = true;
+        view.yaw = scene.random.uniform(-30, 30);
+        const Face truth = scene.draw(view);
+        Observation observation = scene.observation(truth, view);
+        if (estimateFocal) observation.problem.focal = kUnknown;
+        const Fitted fitted = scene.fit(cpuKernels().front(), observation.view(), options);
+        CHECK(fitted.usable);
+        found += fitted.rmse * fitted.rmse * scene.landmarkCount();
+        expected += expectedSquaredResidual(scene, truth, 1, estimateFocal);
+      }
+      const double ratio = std::sqrt(found / expected);
+      note(loss == RobustLoss::kSquared ? "squared" : "Student-t",
+           estimateFocal ? ", focal estimated" : ", focal given", ": RMSE ",
+           std::sqrt(found / kFaces / scene.landmarkCount()), " px, expected ",
+           std::sqrt(expected / kFaces / scene.landmarkCount()));
+      CHECK_NEAR(ratio, 1, 0.05);
+    }
+  }
+}
+
+CASE(faces_are_found_in_hard_poses) {
+  double worst = 0;
+  for (const int landmarks : {68, 30}) {
+    SyntheticModelOptions options;
+    options.tangent = 60;
+    options.expressions = 20;
+    Scene scene(options, landmarks);
+    for (double yaw = -75; yaw <= 75; yaw += 25) {
+      for (const double roll : {-170.0, -90.0, 0.0, 45.0, 180.0}) {
+        for (const bool estimateFocal : {false, true}) {
+          const Scope scope(landmarks, " landmarks, yaw ", yaw, ", roll ", roll, ", focal estimated ", estimateFocal);
+          View view;
+          view.yaw = yaw;
+          view.pitch = scene.random.uniform(-20, 20);
+          view.roll = roll;
+          view.noise = 1;
+          const Face truth = scene.draw(view);
+          Observation observation = scene.observation(truth, view);
+          if (estimateFocal) observation.problem.focal = kUnknown;
+          observation.problem.noise = kUnknown;  // nobody tells
+          const Fitted fitted = scene.fit(cpuKernels().front(), observation.view());
+          CHECK(fitted.usable);
+          const double angle = degreesBetween(fitted.rotation, truth.rotation);
+          worst = std::max(worst, angle);
+          CHECK_AT_MOST(angle, 8);
+        }
+      }
+    }
+  }
+  note("worst angle ", worst, " degrees");
+}
+
+CASE(expressions_keep_within_their_bounds) {
+  SyntheticModelOptions modelOptions;
+  modelOptions.expressions = 20;
+  int atBounds = 0;
+  for (const bool scan : {false, true}) {
+    Scene scene(modelOptions, 68);
+    for (int i = 0; i < 20; ++i) {
+      View view;
+      view.scan = scan;
+      view.noise = 2;
+      Face truth = scene.draw(view);
+      for (double& value : truth.expression) value = 2 * scene.random.normal();  // beyond any bound
+      Observation observation = scene.observation(truth, view);
+      for (const CpuKernels* kernels : cpuKernels()) {
+        const Fitted fitted = scene.fit(kernels, observation.view(), {}, scan);
+        for (int e = 0; e < modelOptions.expressions; ++e) {
+          CHECK(fitted.expression[e] >= 0 && fitted.expression[e] <= 1);
+          atBounds += fitted.expression[e] == 0 || fitted.expression[e] == 1;
+        }
+      }
+    }
+  }
+  CHECK(atBounds > 100);
+}
+
+// Where bounds hold a solution, what is free is optimal and what is held would only leave the box.
+CASE(bounded_solutions_are_optimal_within_their_bounds) {
+  SyntheticModelOptions modelOptions;
+  modelOptions.tangent = 20;
+  modelOptions.expressions = 15;
+  Scene scene(modelOptions, 68);
+  FitOptions options;
+  options.costTolerance = 1e-12;
+  options.maxIterations = 200;
+  int held = 0;
+  for (int i = 0; i < 10; ++i) {
+    View view;
+    view.noise = 2;
+    Observation observation = scene.observation(scene.draw(view), view);
+    const FitProblem& problem = observation.view();
+    const Fitted fitted = scene.fit(nullptr, problem, options);
+    const Face best = scene.faceOf(fitted);
+    const double least = scene.objective(best, options, problem, false);
+    std::vector<double> step(static_cast<size_t>(scene.coordinates(false)));
+    for (int e = 0; e < modelOptions.expressions; ++e) {
+      for (const double size : {-1e-2, -1e-3, 1e-3, 1e-2}) {
+        const double to = best.expression[static_cast<size_t>(e)] + size;
+        if (to < 0 || to > 1) {
+          ++held;
+          continue;
+        }
+        step[static_cast<size_t>(scene.expressionStart(false) + e)] = size;
+        CHECK_AT_MOST(least - scene.objective(scene.moved(best, step, false), options, problem, false), 1e-6 * least);
+      }
+      step[static_cast<size_t>(scene.expressionStart(false) + e)] = 0;
+    }
+  }
+  CHECK(held > 20);
+}
+
+int main(int argc, char** argv) { return runCases(argc, argv); }

@@ -1,0 +1,146 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import { configureCpu, devices, requireDevice } from '../../lib/devices.js'
+import { expectSfmError, expectSfmRejection } from '../fixtures/expectSfmError.js'
+import { defaultModel, TINY_MODELS, tinyModel } from '../fixtures/models.js'
+import { disturb, drawFace, see } from '../fixtures/observe.js'
+import { largestDifference } from '../fixtures/reference.js'
+
+const initially = devices()[0]!
+afterEach(() => configureCpu({ threads: initially.threads, instructionSet: initially.instructionSet }))
+
+describe('devices', () => {
+  it('has the CPU, and what it can do', () => {
+    const all = devices()
+    expect(all).toHaveLength(1)
+    const [cpu] = all
+    expect(cpu).toMatchObject({ name: 'cpu', pendingCalls: 0 })
+    expect(cpu!.threads).toBeGreaterThanOrEqual(1)
+    expect(cpu!.instructionSets).toContain(cpu!.instructionSet)
+    // Every machine has this one, as the last resort.
+    expect(cpu!.instructionSets.at(-1)).toBe('portable')
+    expect(Object.keys(cpu!).sort()).toEqual(['instructionSet', 'instructionSets', 'name', 'pendingCalls', 'threads'])
+  })
+
+  it('counts the calls that have not settled', async () => {
+    const model = tinyModel()
+    const calls = Array.from({ length: 5 }, () => model.decode({ identity: model.data.identityPriorMean! }))
+    expect(devices()[0]!.pendingCalls).toBe(5)
+    await Promise.all(calls)
+    expect(devices()[0]!.pendingCalls).toBe(0)
+  })
+})
+
+describe('configureCpu', () => {
+  it('sets threads and instruction set, each without the other', () => {
+    configureCpu({ threads: 3 })
+    expect(devices()[0]).toMatchObject({ threads: 3, instructionSet: initially.instructionSet })
+    configureCpu({ instructionSet: 'portable' })
+    expect(devices()[0]).toMatchObject({ threads: 3, instructionSet: 'portable' })
+    configureCpu({})
+    expect(devices()[0]).toMatchObject({ threads: 3, instructionSet: 'portable' })
+    for (let i = 0; i < 20; i++) configureCpu({ threads: 1 + (i % 5) })
+    expect(devices()[0]!.threads).toBe(5)
+  })
+
+  it('refuses what cannot be', () => {
+    for (const threads of [0, -1, 1.5, 1025, Number.NaN, Number.POSITIVE_INFINITY, '2', null, 2n, {}])
+      expectSfmError(
+        () => configureCpu({ threads: threads as number }),
+        'INVALID_ARGUMENT',
+        /^threads: expected an integer from 1 to 1024/,
+      )
+    for (const instructionSet of ['sse9', '', 512, null, {}])
+      expectSfmError(
+        () => configureCpu({ instructionSet: instructionSet as string }),
+        'DEVICE_UNAVAILABLE',
+        /^instructionSet: expected one of .*portable, received/,
+      )
+    for (const options of [null, undefined, 7, 'fast'])
+      expectSfmError(
+        () => configureCpu(options as unknown as object),
+        'INVALID_ARGUMENT',
+        /^options: expected an object/,
+      )
+    expect(devices()[0]).toEqual(initially)
+  })
+
+  it('waits for no call: it refuses while any is under way', async () => {
+    const model = tinyModel()
+    const call = model.decode({ identity: model.data.identityPriorMean! })
+    expectSfmError(() => configureCpu({ threads: 1 }), 'INVALID_ARGUMENT', /^configureCpu: expected no calls under way/)
+    await call
+    configureCpu({ threads: 1 })
+    expect(devices()[0]!.threads).toBe(1)
+  })
+})
+
+describe('the device of a fitter', () => {
+  it('is the CPU, whatever way it is asked for', async () => {
+    const model = tinyModel()
+    for (const device of [undefined, 'auto', 'cpu'] as const) await model.createFitter({ device: device! })
+  })
+
+  it('is refused where it cannot be had', async () => {
+    const model = tinyModel()
+    for (const device of ['cuda', 'cuda:0', 'cuda:17'] as const)
+      await expectSfmRejection(
+        model.createFitter({ device }),
+        'DEVICE_UNAVAILABLE',
+        new RegExp(`^device: ${device} is not`),
+      )
+    for (const device of ['gpu', 'cuda:', 'cuda:x', '', 'CPU', null, 7, {}])
+      expectSfmError(() => requireDevice(device), 'INVALID_ARGUMENT', /^device: expected 'auto', 'cpu', 'cuda' or/)
+  })
+})
+
+describe('instruction sets agree', () => {
+  // Against the portable one, which rounds at other places: every number is right within these.
+  const MILLIMETRES = 2e-4
+  const RELATIVE_COST = 1e-5
+  const LATENT = 2e-3
+  const ROTATION = 5e-4
+
+  it.each(Object.keys(TINY_MODELS))('on decoding a model: %s', async (kind) => {
+    const model = tinyModel(kind)
+    const faces = Array.from({ length: 11 }, (_, i) => drawFace(model.data, i, 0.9))
+    const decoded: Float32Array[] = []
+    for (const instructionSet of [...initially.instructionSets].reverse()) {
+      configureCpu({ instructionSet })
+      decoded.push(await model.decode(faces), await model.decode(faces, { scheme: 'ibug68' }))
+    }
+    for (let i = 2; i < decoded.length; i++)
+      expect(largestDifference(decoded[i]!, decoded[i % 2]!)).toBeLessThan(MILLIMETRES)
+  })
+
+  it('on the embedded model, decoded and fitted', async () => {
+    const model = await defaultModel()
+    const faces = Array.from({ length: 9 }, (_, i) => drawFace(model.data, i, 0.7))
+    const camera = { type: 'perspective', focal: 1400, principal: [640, 360] } as const
+    const observations = Array.from({ length: 24 }, (_, i) => {
+      const view = { yaw: ((i * 37) % 150) - 75, pitch: ((i * 13) % 40) - 20, camera }
+      const scheme = i % 4 === 0 ? 'mediapipe478' : 'ibug68'
+      const { observation } = see(model.data, scheme, drawFace(model.data, i, 0.5), view)
+      const points = disturb(observation.points, i % 3 === 0 ? 0.05 : 1, i)
+      // Some so exact that they are fitted in double precision.
+      return { ...observation, points, ...(i % 3 === 0 && { noise: 0.05 }), ...(i % 5 === 0 && { camera: {} }) }
+    })
+    const runs = []
+    for (const instructionSet of [...initially.instructionSets].reverse()) {
+      configureCpu({ instructionSet })
+      const fitter = await model.createFitter()
+      runs.push({ vertices: await model.decode(faces), results: await fitter.fit(observations) })
+    }
+    const [portable, ...others] = runs
+    for (const { vertices, results } of others) {
+      expect(largestDifference(vertices, portable!.vertices)).toBeLessThan(MILLIMETRES)
+      for (const [i, result] of results.entries()) {
+        const reference = portable!.results[i]!
+        expect(result.status).toBe(reference.status)
+        expect(Math.abs(result.cost!.final / reference.cost!.final - 1)).toBeLessThan(RELATIVE_COST)
+        expect(largestDifference(result.identity, reference.identity)).toBeLessThan(LATENT)
+        expect(largestDifference(result.expressionValues, reference.expressionValues)).toBeLessThan(LATENT)
+        expect(largestDifference(result.pose.rotation, reference.pose.rotation)).toBeLessThan(ROTATION)
+      }
+    }
+  })
+})
