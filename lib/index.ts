@@ -11,6 +11,7 @@ export { type ObservationItem, readObservations } from './inputs/readObservation
 export type { SampleOptions } from './model/drawLatents.js'
 export { type LiftOptions, lift } from './model/lift.js'
 export type { BasisArray, LandmarkScheme, ModelData, ModelMetadata } from './model/ModelData.js'
+export type { MeshPoint, SchemeDefinition } from './model/makeScheme.js'
 export { type DecodeOptions, SphereFaceModel } from './model/SphereFaceModel.js'
 export { faceMesh } from './outputs/faceMesh.js'
 export type { Mesh, Morph } from './outputs/Mesh.js'

@@ -4,8 +4,8 @@ import type { Latents } from '../decode/Latents.js'
 import { asSfmError } from '../inputs/expandInputs.js'
 import { FileNames } from '../outputs/FileNames.js'
 import { faceMesh, type MeshModel } from '../outputs/faceMesh.js'
-import { writeFileAtomically } from '../outputs/writeFileAtomically.js'
 import { writeMesh } from '../outputs/writeMesh.js'
+import { writeFileAtomically } from '../writeFileAtomically.js'
 import type { ResultFormat } from './options.js'
 
 /** A face to be written. */

@@ -34,6 +34,9 @@ export function packObservation(
 ): PackedObservation {
   if (typeof observation !== 'object' || observation === null)
     throw invalidArgument(name, 'an object with "scheme" and "points"', observation)
+  for (const label of ['id', 'subject'] as const)
+    if (observation[label] != null && typeof observation[label] !== 'string')
+      throw invalidArgument(`${name}.${label}`, 'a string', observation[label])
   if (typeof observation.scheme !== 'string')
     throw invalidArgument(`${name}.scheme`, 'the name of a landmark scheme', observation.scheme)
   const scheme = schemes.get(observation.scheme)

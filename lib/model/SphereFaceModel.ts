@@ -6,6 +6,7 @@ import { drawLatents, type SampleOptions } from './drawLatents.js'
 import { readModelFile, writeModelFile } from './formats/modelFile.js'
 import { readModel, writeModel } from './formats/sphereFaceModel.js'
 import type { LandmarkScheme, ModelData, ModelMetadata } from './ModelData.js'
+import { makeScheme, type SchemeDefinition } from './makeScheme.js'
 import { noiseFactors } from './noiseFactors.js'
 import { validateModel } from './validate.js'
 
@@ -47,7 +48,8 @@ export class SphereFaceModel {
   #native: NativeModel | undefined
 
   private constructor(data: ModelData) {
-    this.data = data
+    // A map of its own: defineScheme must not write to the caller's.
+    this.data = { ...data, schemes: new Map(data.schemes) }
     try {
       this.#native = new (native().NativeModel)(data)
     } catch (error) {
@@ -55,7 +57,7 @@ export class SphereFaceModel {
     }
     this.#fitterModel = {
       native: () => this.#requireNative(),
-      schemes: data.schemes,
+      schemes: this.data.schemes,
       nativeScheme: (scheme) => this.#nativeScheme(scheme),
       identityCount: data.identityCount,
       embeddingCount: data.metadata.latent === 'sphere' ? data.identityCount - 1 : data.identityCount,
@@ -203,6 +205,28 @@ export class SphereFaceModel {
     } catch (error) {
       throw fromNative(error)
     }
+  }
+
+  /**
+   * Adds a landmark scheme: landmarks of another detector, markers, or any vertices that are to be decoded alone.
+   *
+   * @param scheme.name A name that the model does not have yet.
+   * @param scheme.points A vertex index for each landmark, or a point of a triangle: three vertex indices and their weights, of sum 1.
+   * @param scheme.reliability One number a landmark: 1 good (default), 0.5 fair, 0.1 bad.
+   * @throws SfmError INVALID_ARGUMENT, DISPOSED.
+   * @example
+   * model.defineScheme({ name: 'tips', points: [412, { vertices: [7, 8, 9], weights: [0.5, 0.25, 0.25] }] })
+   * const tips = await model.decode(result, { scheme: 'tips' })   // Float32Array [2,3]
+   */
+  defineScheme(scheme: SchemeDefinition): void {
+    this.#requireNative()
+    const { schemes } = this.data
+    if (typeof scheme !== 'object' || scheme === null)
+      throw invalidArgument('scheme', 'an object with "name" and "points"', scheme)
+    if (schemes.has(scheme.name))
+      throw invalidArgument('scheme.name', 'a name that the model does not have yet', scheme.name)
+    const made = makeScheme(scheme, this.data)
+    schemes.set(made.name, made)
   }
 
   /**

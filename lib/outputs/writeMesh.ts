@@ -1,6 +1,6 @@
 import { invalidArgument } from '../errors.js'
+import { writeFileAtomically } from '../writeFileAtomically.js'
 import type { Mesh } from './Mesh.js'
-import { writeFileAtomically } from './writeFileAtomically.js'
 
 /** The forms a mesh can be written in; each is also the file's extension. */
 export const MESH_FORMATS = ['glb', 'obj', 'ply'] as const

@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileNames, safeFileName } from '../../lib/outputs/FileNames.js'
 import { type Mesh, withMorphs } from '../../lib/outputs/Mesh.js'
 import { vertexNormals } from '../../lib/outputs/normals.js'
-import { writeFileAtomically } from '../../lib/outputs/writeFileAtomically.js'
 import { encodeMesh, writeMesh } from '../../lib/outputs/writeMesh.js'
+import { writeFileAtomically } from '../../lib/writeFileAtomically.js'
 
 /** A tetrahedron of 10 mm with a corner that an expression moves, and a vertex that belongs to no triangle. */
 const mesh: Mesh = {

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { invalidArgument, SfmError } from '../../errors.js'
+import { writeFileAtomically } from '../../writeFileAtomically.js'
 import type { ModelData } from '../ModelData.js'
 import { readModel, writeModel } from './sphereFaceModel.js'
 
@@ -37,15 +37,7 @@ export async function readModelFile(path: string | URL): Promise<ModelData> {
  */
 export async function writeModelFile(path: string | URL, data: ModelData): Promise<void> {
   const name = filePath(path)
-  const bytes = writeModel(data)
-  const temporary = `${name}.${randomUUID()}.tmp`
-  try {
-    await writeBytes(temporary, bytes)
-    await rename(temporary, name)
-  } catch (cause) {
-    await rm(temporary, { force: true }).catch(() => {})
-    throw ioError('write', name, cause)
-  }
+  await writeFileAtomically(name, writeModel(data), { sync: true })
 }
 
 /** The whole of a regular file in one buffer of its size: half the time of `readFile`, which reads in pieces. */
@@ -64,7 +56,7 @@ async function readBytes(name: string): Promise<Uint8Array> {
     }
     return bytes.subarray(0, length)
   } catch (cause) {
-    throw cause instanceof SfmError ? cause : ioError('read', name, cause)
+    throw cause instanceof SfmError ? cause : unreadable(name, cause)
   } finally {
     await file?.close()
   }
@@ -78,24 +70,13 @@ function allocate(size: number, name: string): Uint8Array {
   }
 }
 
-/** On the disk before it is renamed, so that a power failure leaves no empty file under the final name. */
-async function writeBytes(name: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(name, 'wx')
-  try {
-    await file.writeFile(bytes)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
 function filePath(path: string | URL): string {
   if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path)
   if (typeof path === 'string' && path !== '' && !path.includes('\0')) return path
   throw invalidArgument('path', 'a path or a file: URL', path instanceof URL ? path.href : path)
 }
 
-function ioError(verb: 'read' | 'write', name: string, cause: unknown): SfmError {
+function unreadable(name: string, cause: unknown): SfmError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new SfmError('IO', `cannot ${verb} ${name}: ${reason}`, { cause })
+  return new SfmError('IO', `cannot read ${name}: ${reason}`, { cause })
 }

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import { SphereFaceModel } from '../../lib/index.js'
+import { tinySphereModel } from '../fixtures/tinyModel.js'
+
+describe("a scheme of one's own", () => {
+  it('decodes any vertices and points, as the mesh has them', async () => {
+    const data = tinySphereModel()
+    using model = SphereFaceModel.fromData(data)
+    const points = [5, 62, { vertices: [1, 2, 11] as const, weights: [0.5, 0.25, 0.25] as const }]
+    model.defineScheme({ name: 'mine', points })
+    const [face] = model.sample({ count: 1, seed: 3, expressionScale: 1 })
+    const mesh = await model.decode(face!)
+    const decoded = await model.decode(face!, { scheme: 'mine' })
+    const expected = [0, 1, 2].flatMap((i) =>
+      [0, 1, 2].map((axis) => {
+        const at = (vertex: number) => mesh[3 * vertex + axis]!
+        return i === 0 ? at(5) : i === 1 ? at(62) : 0.5 * at(1) + 0.25 * at(2) + 0.25 * at(11)
+      }),
+    )
+    for (const [i, value] of decoded.entries()) expect(value).toBeCloseTo(expected[i]!, 3)
+    expect(data.schemes.has('mine')).toBe(false)
+  })
+
+  it('can be fitted', async () => {
+    using model = SphereFaceModel.fromData(tinySphereModel())
+    model.defineScheme({
+      name: 'scan',
+      points: Array.from({ length: 63 }, (_, i) => i),
+      reliability: Array(63).fill(1),
+    })
+    const [face] = model.sample({ count: 1, seed: 4 })
+    const mesh = await model.decode(face!, { scheme: 'scan' })
+    const fitter = await model.createFitter()
+    const result = await fitter.fit({ scheme: 'scan', points: mesh, noise: 0.01 })
+    expect(result.usable).toBe(true)
+    expect(result.rmse).toBeLessThan(0.01)
+  })
+
+  it.each([
+    ['a name taken', { name: 'tiny12', points: [1] }, /scheme\.name: expected a name that the model does not have/],
+    ['no name', { name: '', points: [1] }, /scheme\.name/],
+    ['no points', { name: 'a', points: [] }, /scheme\.points: expected an array/],
+    ['a vertex too many', { name: 'a', points: [63] }, /scheme\.points\[0\]: expected vertex indices from 0 to 62/],
+    ['two corners', { name: 'a', points: [{ vertices: [1, 2], weights: [1, 0] }] }, /three with their weights/],
+    ['weights of sum 2', { name: 'a', points: [{ vertices: [1, 2, 3], weights: [1, 1, 0] }] }, /^scheme: /],
+    ['reliability too short', { name: 'a', points: [1, 2], reliability: [1] }, /^scheme: /],
+    ['nothing', undefined, /./],
+  ])('refuses %s', (_, scheme, message) => {
+    using model = SphereFaceModel.fromData(tinySphereModel())
+    expect(() => model.defineScheme(scheme as never)).toThrow(message)
+  })
+})
