@@ -18,7 +18,7 @@ constexpr int kQueueLimit = 65536;
 // SFM_CPU_KERNELS chooses an instruction set by name, for tests and for comparisons.
 const CpuKernels& chosenKernels() {
   const char* name = std::getenv("SFM_CPU_KERNELS");
-  if (!name) return *cpuKernels().front();
+  if (!name || !*name) return *cpuKernels().front();
   const CpuKernels* kernels = findCpuKernels(name);
   if (!kernels)
     throw Error(ErrorCode::DEVICE_UNAVAILABLE, std::string("SFM_CPU_KERNELS: this processor has no instruction set ") + name);
@@ -27,7 +27,7 @@ const CpuKernels& chosenKernels() {
 
 int chosenThreads() {
   const char* text = std::getenv("SFM_THREADS");
-  if (!text) return ThreadPool::availableParallelism();
+  if (!text || !*text) return ThreadPool::availableParallelism();
   char* end = nullptr;
   const long count = std::strtol(text, &end, 10);
   if (end == text || *end != '\0' || count < 1 || count > 1024)

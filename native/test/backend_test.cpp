@@ -13,6 +13,7 @@
 #include "cpu/ThreadPool.h"
 #include "test/Batches.h"
 #include "test/Check.h"
+#include "test/EachKernels.h"
 #include "test/Scene.h"
 
 using namespace sfm;
@@ -305,4 +306,7 @@ CASE(many_threads_may_submit_at_once) {
   CHECK_EQUAL(tasks.load(), 4 * (834 * 1 + 833 * 2 + 833 * 3));
 }
 
-int main(int argc, char** argv) { return runCases(argc, argv); }
+int main(int argc, char** argv) {
+  noteMissingKernels();
+  return runCases(argc, argv);
+}

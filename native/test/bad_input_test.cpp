@@ -7,6 +7,7 @@
 #include "cpu/CpuBackend.h"
 #include "test/Batches.h"
 #include "test/Check.h"
+#include "test/EachKernels.h"
 #include "test/Scene.h"
 #include "test/Sound.h"
 
@@ -64,6 +65,13 @@ const BadInput kBadInputs[] = {
      }},
     {"points on a vertical line", FitFailure::kDegenerateLandmarks, false,
      [](Observation& o) { each(o, [](size_t, double* p) { p[0] = 100; }); }},
+    {"points on a line but for their rounding", FitFailure::kDegenerateLandmarks, false,
+     [](Observation& o) {
+       each(o, [](size_t i, double* p) {
+         p[0] = 100 + 7.0 * i;
+         p[1] = std::round(300 - 3.3 * i);
+       });
+     }},
     {"points in one place", FitFailure::kDegenerateLandmarks, false,
      [](Observation& o) { each(o, [](size_t, double* p) { p[0] = p[1] = 250; }); }},
     {"points at the origin", FitFailure::kDegenerateLandmarks, false,
@@ -88,10 +96,7 @@ const BadInput kBadInputs[] = {
 
 template <class Body>
 void forEachSolver(Body body) {
-  for (const CpuKernels* kernels : cpuKernels()) {
-    const Scope scope(kernels->name);
-    body(kernels);
-  }
+  forEachKernels([&](const CpuKernels& kernels) { body(&kernels); });
   const Scope scope("reference");
   body(nullptr);
 }
@@ -269,4 +274,7 @@ CASE(neighbours_of_bad_input_are_not_touched) {
   }
 }
 
-int main(int argc, char** argv) { return runCases(argc, argv); }
+int main(int argc, char** argv) {
+  noteMissingKernels();
+  return runCases(argc, argv);
+}

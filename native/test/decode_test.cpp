@@ -9,6 +9,7 @@
 #include "cpu/CpuBackend.h"
 #include "cpu/CpuKernels.h"
 #include "test/Check.h"
+#include "test/EachKernels.h"
 #include "test/Random.h"
 #include "test/SyntheticModel.h"
 
@@ -116,14 +117,6 @@ std::vector<int> batchSizes() {
   for (int b = 1; b <= 20; ++b) sizes.push_back(b);
   sizes.insert(sizes.end(), {64, 65});
   return sizes;
-}
-
-template <class Body>
-void forEachKernels(Body body) {
-  for (const CpuKernels* kernels : cpuKernels()) {
-    const Scope scope(kernels->name);
-    body(*kernels);
-  }
 }
 
 }  // namespace
@@ -364,4 +357,7 @@ CASE(an_empty_batch_is_finished_at_once) {
   CHECK(decodeOn(backend, Way::kNow, model, nullptr, Faces(*model, 0, false), false).vertices.empty());
 }
 
-int main(int argc, char** argv) { return runCases(argc, argv); }
+int main(int argc, char** argv) {
+  noteMissingKernels();
+  return runCases(argc, argv);
+}

@@ -6,6 +6,7 @@
 
 #include "test/Check.h"
 #include "test/Dense.h"
+#include "test/EachKernels.h"
 #include "test/Scene.h"
 
 using namespace sfm;
@@ -425,4 +426,7 @@ CASE(bounded_solutions_are_optimal_within_their_bounds) {
   CHECK(held > 20);
 }
 
-int main(int argc, char** argv) { return runCases(argc, argv); }
+int main(int argc, char** argv) {
+  noteMissingKernels();
+  return runCases(argc, argv);
+}

@@ -13,6 +13,7 @@
 #include "core/Normals.h"
 #include "cpu/CpuKernels.h"
 #include "test/Check.h"
+#include "test/EachKernels.h"
 #include "test/Random.h"
 #include "test/Sound.h"
 
@@ -293,4 +294,7 @@ CASE(nothing_hostile_gets_through) {
   for (int f = 1; f < 6; ++f) CHECK(failures[f] > 0);
 }
 
-int main(int argc, char** argv) { return runCases(argc, argv); }
+int main(int argc, char** argv) {
+  noteMissingKernels();
+  return runCases(argc, argv);
+}

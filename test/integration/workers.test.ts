@@ -44,10 +44,12 @@ describe('the addon', () => {
     const usual = await device({ SFM_THREADS: '', SFM_CPU_KERNELS: '' })
     expect(await device({ SFM_THREADS: '3' })).toMatchObject({ threads: 3 })
     expect(await device({ SFM_CPU_KERNELS: 'portable' })).toMatchObject({ instructionSet: 'portable' })
-    // What makes no sense is ignored: a server must not fail to start for it.
-    for (const nonsense of ['0', '-1', 'many', '99999999999'])
-      expect(await device({ SFM_THREADS: nonsense })).toMatchObject({ threads: usual.threads })
-    expect(await device({ SFM_CPU_KERNELS: 'sse9' })).toMatchObject({ instructionSet: usual.instructionSet })
+    expect(usual.threads).toBeGreaterThan(0)
+    // What makes no sense is said, not ignored: a server that seems configured and is not costs more than one that does not start.
+    const refused = async (env: Record<string, string>) => (await runProgram('devices.mjs', [], { env })).err
+    for (const nonsense of ['0', '-1', 'many', '4abc', '99999999999'])
+      expect(await refused({ SFM_THREADS: nonsense })).toContain('SFM_THREADS: expected an integer from 1 to 1024')
+    expect(await refused({ SFM_CPU_KERNELS: 'sse9' })).toContain('SFM_CPU_KERNELS: this processor has no')
   })
 })
 

@@ -380,7 +380,7 @@ describe('sample', () => {
     const refused = (options: unknown, message: RegExp) =>
       expectSfmError(() => model.sample(options as { count: number }), 'INVALID_ARGUMENT', message)
     refused(undefined, /^options: expected an object/)
-    refused({}, /^count: expected an integer of 0 or more, received undefined/)
+    refused({}, /^count: expected an integer from 0 to 1000000, received undefined/)
     refused({ count: -1 }, /^count/)
     refused({ count: 1.5 }, /^count/)
     refused({ count: 1, seed: Number.NaN }, /^seed/)
