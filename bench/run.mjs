@@ -1,4 +1,5 @@
-// npm run bench: measures loading, decoding and fitting on this machine, prints tables and stores them as JSON in bench/results/.
+// npm run bench: measures loading, decoding and fitting on this machine, prints tables and stores them as JSON in
+// bench/results/.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'

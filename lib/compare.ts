@@ -9,7 +9,8 @@ export interface Comparison {
 }
 
 /**
- * Compares two people by the embeddings of their fits: the directions from the mean identity, which do not shrink when a face is badly seen.
+ * Compares two people by the embeddings of their fits: the directions from the mean identity, which do not shrink when
+ * a face is badly seen.
  *
  * @param a A fit result, or anything with an `embedding` of K-1 numbers. Its length does not matter.
  * @param b Another one of the same model.
@@ -37,12 +38,15 @@ export function compare(a: { embedding: ArrayLike<number> }, b: { embedding: Arr
   return { cosine: Math.min(1, Math.max(-1, dot)), angle: 2 * Math.atan2(Math.sqrt(difference), Math.sqrt(sum)) }
 }
 
+/** No model has as many latents: what claims to is no embedding. */
+const LARGEST = 2 ** 20
+
 const isZero = (value: number) => value === 0
 
 /** The embedding at length 1, or 0. */
 function direction(value: { embedding: ArrayLike<number> }, name: string): Float64Array {
   const vector = value?.embedding
-  if (typeof vector !== 'object' || vector === null || !(vector.length > 0))
+  if (typeof vector !== 'object' || vector === null || !(vector.length > 0 && vector.length <= LARGEST))
     throw invalidArgument(`${name}.embedding`, 'an array of numbers', vector)
   const numbers = Float64Array.from({ length: vector.length }, (_, i) => {
     const x = vector[i]

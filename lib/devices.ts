@@ -31,12 +31,14 @@ export function devices(): Device[] {
 }
 
 /**
- * Sets how many threads the CPU uses for the calls of this JavaScript thread (default: the processors this process may use, or the
- * environment variable SFM_THREADS), and optionally the instruction set, for comparisons. Results do not depend on the number of threads.
+ * Sets how many threads the CPU uses for the calls of this JavaScript thread (default: the processors this process may
+ * use, or the environment variable SFM_THREADS), and optionally the instruction set, for comparisons. Results do not
+ * depend on the number of threads.
  *
  * @param options.threads 1 to 1024.
  * @param options.instructionSet One of `devices()[0].instructionSets`.
- * @throws SfmError INVALID_ARGUMENT, also while calls are under way; DEVICE_UNAVAILABLE where the processor lacks the instruction set.
+ * @throws SfmError INVALID_ARGUMENT, also while calls are under way; DEVICE_UNAVAILABLE where the processor lacks the
+ *   instruction set.
  * @example
  * configureCpu({ threads: 1 })
  */

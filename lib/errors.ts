@@ -1,5 +1,6 @@
 /**
- * The stable codes of {@link SfmError}. The native side carries the same table (native/core/Error.h); a test compares the two.
+ * The stable codes of {@link SfmError}. The native side carries the same table (native/core/Error.h); a test compares
+ * the two.
  */
 export const ERROR_CODES = [
   /** An argument has the wrong type, length, range or shape. */
@@ -70,7 +71,9 @@ export function describe(value: unknown): string {
   return `a ${typeof value}`
 }
 
-/** An INVALID_ARGUMENT error in the one wording used throughout: what was expected, for which argument, and what came. */
+/**
+ * An INVALID_ARGUMENT error in the one wording used throughout: what was expected, for which argument, and what came.
+ */
 export function invalidArgument(argument: string, expected: string, received: unknown): SfmError {
   return new SfmError('INVALID_ARGUMENT', `${argument}: expected ${expected}, received ${describe(received)}`)
 }

@@ -122,7 +122,8 @@ export function fromNative(cause: unknown): unknown {
  * Runs a native call as a promise that an AbortSignal can end early.
  *
  * @param start Starts the call and returns its number.
- * @param lent Whether the call writes to memory of the caller's: then an abort ends it only when the last thread has let go of that.
+ * @param lent Whether the call writes to memory of the caller's: then an abort ends it only when the last thread has
+ *   let go of that.
  * @throws SfmError ABORTED, with the signal's reason as cause, and whatever the call throws.
  */
 export async function nativeCall<T>(

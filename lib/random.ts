@@ -1,5 +1,6 @@
 /**
- * Seeded random numbers, the same on every machine: PCG-XSH-RR 32 (O'Neill 2014) for bits, Box and Muller (1958) for normal variates.
+ * Seeded random numbers, the same on every machine: PCG-XSH-RR 32 (O'Neill 2014) for bits, Box and Muller (1958) for
+ * normal variates.
  */
 export class Random {
   private state: bigint

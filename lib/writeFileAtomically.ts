@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path'
 import { SfmError } from './errors.js'
 
 /**
- * Writes a file so that whoever looks sees the old content, or all of the new: under a temporary name in the same folder,
- * then renamed. A stop in between leaves at most a hidden `.tmp` file, never half a result.
+ * Writes a file so that whoever looks sees the old content, or all of the new: under a temporary name in the same
+ * folder, then renamed. A stop in between leaves at most a hidden `.tmp` file, never half a result.
  *
- * @param options.sync Puts the content on the disk before it is renamed, so that a power failure leaves no empty file under the final
- *   name: for what cannot be made again in a moment.
+ * @param options.sync Puts the content on the disk before it is renamed, so that a power failure leaves no empty file
+ *   under the final name: for what cannot be made again in a moment.
  * @throws SfmError IO with the system's error as its cause.
  * @example
  * await writeFileAtomically('faces/a1.json', JSON.stringify(result))

@@ -1,5 +1,5 @@
-// Installs what the benchmarks compare with, once and on demand: onnxruntime-node is a hundred megabytes that nothing else
-// here needs. Without its install scripts, which would download CUDA libraries that the comparison does not use.
+// Installs what the benchmarks compare with, once and on demand: onnxruntime-node is a hundred megabytes that nothing
+// else here needs. Without its install scripts, which would download CUDA libraries that the comparison does not use.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

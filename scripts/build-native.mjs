@@ -1,5 +1,6 @@
-// Builds the addon, up to date: npm run build:native, node-gyp and prebuildify come here. CMake options are taken from the
-// environment (SFM_CUDA=OFF) or from the command line (-DSFM_CUDA=OFF); other arguments, such as node-gyp's, have no meaning here.
+// Builds the addon, up to date: npm run build:native, node-gyp and prebuildify come here. CMake options are taken from
+// the environment (SFM_CUDA=OFF) or from the command line (-DSFM_CUDA=OFF); other arguments, such as node-gyp's, have
+// no meaning here.
 import { BuildError, buildNative } from './native.mjs'
 
 const options = {}

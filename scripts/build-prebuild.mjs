@@ -11,8 +11,8 @@ await prebuildify({
   strip: true,
   // glibc's and musl's binaries must not be taken for each other.
   tagLibc: process.platform === 'linux',
-  // Ours in place of node-gyp, which would download headers that a Node-API addon has no use for. Through a shell, because
-  // prebuildify expects one program's name here.
+  // Ours in place of node-gyp, which would download headers that a Node-API addon has no use for. Through a shell,
+  // because prebuildify expects one program's name here.
   nodeGyp: `"${process.execPath}" scripts/build-native.mjs`,
   shell: true,
 })

@@ -1,5 +1,5 @@
-// Checks the layout of the C++ and CUDA files, or with --write sets it right. The formatter is an npm package, so that everyone
-// has the same version of it: their outputs differ.
+// Checks the layout of the C++ and CUDA files, or with --write sets it right. The formatter is an npm package, so that
+// everyone has the same version of it: their outputs differ.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

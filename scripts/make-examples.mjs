@@ -1,5 +1,5 @@
-// Draws the synthetic faces of examples/landmarks from the embedded model: hard poses, seen exactly but for the rounding to a
-// hundredth of a pixel. Deterministic; needs the package built. Run it when the model changes:
+// Draws the synthetic faces of examples/landmarks from the embedded model: hard poses, seen exactly but for the
+// rounding to a hundredth of a pixel. Deterministic; needs the package built. Run it when the model changes:
 //
 //     node scripts/make-examples.mjs [DIR]
 import { mkdir, writeFile } from 'node:fs/promises'

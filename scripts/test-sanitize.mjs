@@ -1,5 +1,5 @@
-// npm run test:sanitize: the C++ tests and the TypeScript tests under AddressSanitizer and UndefinedBehaviorSanitizer (Linux).
-// The sanitized addon stands in a tree of its own, and node-gyp-build is pointed there.
+// npm run test:sanitize: the C++ tests and the TypeScript tests under AddressSanitizer and UndefinedBehaviorSanitizer
+// (Linux). The sanitized addon stands in a tree of its own, and node-gyp-build is pointed there.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { buildNative, root } from './native.mjs'

@@ -1,5 +1,5 @@
-// npm test: format, lint and types, then the C++ tests and the TypeScript tests. A step that fails is counted and the rest
-// still run, so that one run tells everything; the last line is the sum.
+// npm test: format, lint and types, then the C++ tests and the TypeScript tests. A step that fails is counted and the
+// rest still run, so that one run tells everything; the last line is the sum.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
-// What a build from source needs, and how to say what is missing: once, completely, in the words of the user's platform.
+// What a build from source needs, and how to say what is missing: once, completely, in the words of the user's
+// platform.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

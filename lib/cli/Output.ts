@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream'
 import { SfmError } from '../errors.js'
 
 /**
- * Standard output with the two things a stream of results needs: writers wait while the reader is slow, and a reader that has
- * gone (`sfm fit ... | head -1`) is not an error but the end.
+ * Standard output with the two things a stream of results needs: writers wait while the reader is slow, and a reader
+ * that has gone (`sfm fit ... | head -1`) is not an error but the end.
  */
 export class Output {
   readonly #stream: Writable

@@ -28,7 +28,8 @@ const BATCHES_IN_FLIGHT = 3
 const OF_AN_OBSERVATION = new Set(['INVALID_ARGUMENT', 'INVALID_INPUT', 'UNKNOWN_SCHEME'])
 
 /**
- * Fits a stream of observations, in batches, and gives the outcomes in its order. Memory holds a few batches, however long the stream.
+ * Fits a stream of observations, in batches, and gives the outcomes in its order. Memory holds a few batches, however
+ * long the stream.
  *
  * What could not be read, and what the fitter refuses, becomes an outcome of status `failed` in its place.
  *
@@ -63,8 +64,8 @@ async function fitBatch(
 }
 
 /**
- * The fitter takes a batch whole or refuses it whole. Halving finds those to blame: a refusal comes before any work, so that
- * every other face is still fitted once, and in company.
+ * The fitter takes a batch whole or refuses it whole. Halving finds those to blame: a refusal comes before any work, so
+ * that every other face is still fitted once, and in company.
  */
 async function fitAll(
   fitter: Pick<Fitter, 'fit'>,

@@ -1,6 +1,7 @@
 /**
- * Maps a stream with up to `limit` calls under way, and gives the results in the stream's order, each as soon as it and all before
- * it are there. Nothing is read ahead beyond those calls, so that a slow consumer holds the whole pipeline back.
+ * Maps a stream with up to `limit` calls under way, and gives the results in the stream's order, each as soon as it and
+ * all before it are there. Nothing is read ahead beyond those calls, so that a slow consumer holds the whole pipeline
+ * back.
  *
  * When the source fails, what is under way is given first, then the error is thrown.
  *

@@ -11,7 +11,8 @@ export type ResultFormat = (typeof RESULT_FORMATS)[number]
 /** Where to compute. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 
-// Each parser below reads an option's text, and throws InvalidArgumentError, which commander puts behind the option's name.
+// Each parser below reads an option's text, and throws InvalidArgumentError, which commander puts behind the option's
+// name.
 
 /** A whole number from 1. */
 export function positiveInteger(text: string): number {

@@ -1,6 +1,9 @@
 /** Model space to camera space: `x = rotation * vertex + translation`. */
 export interface Pose {
-  /** [9] row-major. Camera space has +X right, +Y down, +Z forward, so an upright frontal face has about diag(1, -1, -1). */
+  /**
+   * [9] row-major. Camera space has +X right, +Y down, +Z forward, so an upright frontal face has about diag(1, -1,
+   * -1).
+   */
   rotation: Float64Array
   /** [3] mm. */
   translation: Float64Array
@@ -18,7 +21,10 @@ export type Camera =
   /** `u = scale * (rotation * vertex + translation) + principal`, with the scale in pixels a millimetre. */
   | { type: 'weak'; scale: number; principal: [number, number] }
 
-/** How a fit ended. A `failed` result says why in its message; its latents are the mean face's, everything else is null or NaN. */
+/**
+ * How a fit ended. A `failed` result says why in its message; its latents are the mean face's, everything else is null
+ * or NaN.
+ */
 export type FitStatus = 'converged' | 'max-iterations' | 'failed'
 
 /** The files written for a result, by format. */
@@ -54,7 +60,9 @@ export interface FitResult {
   residuals: Float32Array
   /** Indices of landmarks that the robust loss all but ignored. */
   outliers: number[]
-  /** Radians: how far the identity may be off, from the posterior; at 0 it is certain. Null where nothing was fitted. */
+  /**
+   * Radians: how far the identity may be off, from the posterior; at 0 it is certain. Null where nothing was fitted.
+   */
   identity_uncertainty: number | null
   files?: ResultFiles
   /** The JSON form: typed arrays as plain arrays, missing values as null. */

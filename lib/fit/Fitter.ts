@@ -20,11 +20,15 @@ export interface FitterModel extends ResultSizes {
   nativeScheme(scheme: LandmarkScheme): number
 }
 
-/** Faces of one native call: enough to keep every thread busy, few enough that an abort takes hold soon and memory stays bounded. */
+/**
+ * Faces of one native call: enough to keep every thread busy, few enough that an abort takes hold soon and memory
+ * stays bounded.
+ */
 const LARGEST_CALL = 4096
 
 /**
- * Fits the model to landmarks, many faces at a time. Made by {@link SphereFaceModel.createFitter}; any number of calls may run at once.
+ * Fits the model to landmarks, many faces at a time. Made by {@link SphereFaceModel.createFitter}; any number of calls
+ * may run at once.
  *
  * @example
  * const fitter = await model.createFitter()
@@ -44,11 +48,12 @@ export class Fitter {
   /**
    * Fits one face, or many of any schemes and cameras.
    *
-   * A face that cannot be fitted is a result with the status `failed`, not an error, and does not disturb its neighbours. What is passed
-   * is copied before the call returns to its caller.
+   * A face that cannot be fitted is a result with the status `failed`, not an error, and does not disturb its
+   * neighbours. What is passed is copied before the call returns to its caller.
    *
    * @returns A result for each observation, in their order.
-   * @throws SfmError INVALID_ARGUMENT or UNKNOWN_SCHEME naming the observation, ABORTED, DISPOSED, QUEUE_FULL, OUT_OF_MEMORY.
+   * @throws SfmError INVALID_ARGUMENT or UNKNOWN_SCHEME naming the observation, ABORTED, DISPOSED, QUEUE_FULL,
+   *   OUT_OF_MEMORY.
    * @example
    * const results = await fitter.fit(observations, { signal: AbortSignal.timeout(1000) })
    */
@@ -64,14 +69,18 @@ export class Fitter {
     throwIfAborted(signal)
     this.#model.native()
     const single = !Array.isArray(observations)
-    // Array.from, unlike map, does not leave holes out.
-    const list = Array.from(asList<Observation>(observations, 'observations'))
-    const packed = list.map((observation, i) =>
-      packObservation(observation, this.#model.schemes, this.#options, single ? 'observation' : `observations[${i}]`),
-    )
+    const list = asList<Observation>(observations, 'observations')
+    const packed: PackedObservation[] = []
     // Ids are read now: what a caller changes while the fit runs must not change its results.
-    const labels = list.map(({ id, subject }) => ({ id, subject }) as Observation)
-    const results = new Array<FitResult>(list.length)
+    const labels: Observation[] = []
+    // Not map, which leaves holes out.
+    for (let i = 0; i < list.length; i++) {
+      const observation = list[i] as Observation
+      const name = single ? 'observation' : `observations[${i}]`
+      packed.push(packObservation(observation, this.#model.schemes, this.#options, name))
+      labels.push({ id: observation.id, subject: observation.subject } as Observation)
+    }
+    const results = new Array<FitResult>(packed.length)
     const calls: Promise<void>[] = []
     for (const members of batches(packed)) calls.push(this.#fitBatch(packed, members, labels, results, signal))
     await settle(calls)

@@ -12,8 +12,8 @@ export interface FitterOptions {
   /** Focal length in pixels of observations that do not say; estimated without it. */
   focal?: number
   /**
-   * Standard deviation of a good landmark in mm on the face (default 1.24, 2% of an inter-ocular distance of 62 mm). An observation's own
-   * `noise` takes precedence. Too small a value costs more than too large a one.
+   * Standard deviation of a good landmark in mm on the face (default 1.24, 2% of an inter-ocular distance of 62 mm). An
+   * observation's own `noise` takes precedence. Too small a value costs more than too large a one.
    */
   noise?: number
   /** Student-t loss, which all but ignores outliers (default true); otherwise least squares. */
@@ -24,7 +24,10 @@ export interface FitterOptions {
   identityPrior?: number
   /** Weight of the expression's prior (default 1). */
   expressionPrior?: number
-  /** Standard deviation of the log of an estimated focal length around 1.2 times the larger side of the image (default 0.35). */
+  /**
+   * Standard deviation of the log of an estimated focal length around 1.2 times the larger side of the image (default
+   * 0.35).
+   */
   focalStddev?: number
   /** 1 to 1000 (default 50; 5 to 15 are usual, more are for landmarks that are all but exact). */
   maxIterations?: number

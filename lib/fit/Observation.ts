@@ -23,10 +23,13 @@ export interface Observation {
    * A flat typed array of 2L or 3L numbers does as well; NaN marks a missing point there.
    */
   points: ReadonlyArray<readonly number[] | null> | Float32Array | Float64Array
-  /** 0..1 for each landmark; 0 ignores it. A landmark of confidence c weighs as one with a variance 1/c times as large. */
+  /**
+   * 0..1 for each landmark; 0 ignores it. A landmark of confidence c weighs as one with a variance 1/c times as large.
+   */
   confidence?: ArrayLike<number>
   /**
-   * Standard deviation of a good landmark, in pixels (2D) or mm (3D), where it is known; otherwise the fitter's, which grows with the face's size.
+   * Standard deviation of a good landmark, in pixels (2D) or mm (3D), where it is known; otherwise the fitter's, which
+   * grows with the face's size.
    */
   noise?: number
   camera?: CameraInput

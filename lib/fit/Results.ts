@@ -32,7 +32,10 @@ const FAILURES: readonly string[] = [
   'the arithmetic broke down: the observation or the model is too extreme',
 ]
 
-/** A landmark whose weight in the robust loss falls below this was all but ignored (it missed by more than some 5 sigma). */
+/**
+ * A landmark whose weight in the robust loss falls below this was all but ignored (it missed by more than some 5
+ * sigma).
+ */
 const OUTLIER_WEIGHT = 0.15
 
 /** Of a face that was not fitted. */

@@ -102,7 +102,7 @@ function packFlat(
   name: string,
 ): { dimensions: 2 | 3; points: Float64Array } {
   // First the copy, by the constructor, which sees the memory and not what a subclass says of it.
-  const numbers = new Float64Array(from)
+  const numbers = new Float64Array(from.length === 0 ? [] : from)
   const kind = ([2, 3] as const).find(
     (d) => numbers.length === d * count || numbers.length === d * SHORT_FORMS[scheme]!,
   )

@@ -30,8 +30,8 @@ const GLOB_CHARACTERS = /[*?[\]{}!()]/
  * Finds the files that inputs on a command line stand for, in the order given.
  *
  * - a path of a file: that file, whatever its name
- * - a directory: the files right in it with one of the extensions, in the order of their names (by code unit); not those
- *   in its folders, nor hidden ones
+ * - a directory: the files right in it with one of the extensions, in the order of their names (by code unit); not
+ *   those in its folders, nor hidden ones
  * - a pattern with `*`, `**`, `?`, `[...]` or `{...}` (in quotes, so that the shell leaves it alone): the files it
  *   matches, in the order of their paths
  * - `-`: standard input

@@ -7,9 +7,9 @@ export interface NamedLatents extends Latents {
 }
 
 /**
- * Checks one record with the latents of a face: `identity`, an array, and `expression`, an array or coefficients by name.
- * A fit result is such a record; its other fields are left out, the pose as well. Whether the lengths and names are those of
- * a model is for the model to say.
+ * Checks one record with the latents of a face: `identity`, an array, and `expression`, an array or coefficients by
+ * name. A fit result is such a record; its other fields are left out, the pose as well. Whether the lengths and names
+ * are those of a model is for the model to say.
  *
  * @param value What JSON.parse returned for the record.
  * @throws SfmError INVALID_INPUT naming the field, what was expected and what was received.

@@ -13,8 +13,8 @@ export type JsonEntry = {
 const MAX_DOCUMENT_CHARS = 256 * 1024 * 1024
 
 /**
- * Reads JSON Lines, one value at a time: memory holds a line, whatever the length of the stream. A line that is not JSON
- * is one entry with an error; the lines after it are read all the same. Blank lines are skipped.
+ * Reads JSON Lines, one value at a time: memory holds a line, whatever the length of the stream. A line that is not
+ * JSON is one entry with an error; the lines after it are read all the same. Blank lines are skipped.
  *
  * @example
  * for await (const { place, value, error } of readJsonLines(process.stdin)) console.log(place, error ?? value)
@@ -29,12 +29,12 @@ export async function* readJsonLines(bytes: AsyncIterable<Uint8Array>): AsyncGen
 /**
  * Reads JSON whose layout only its content tells: one value, an array of values, or JSON Lines.
  *
- * A text that begins with `[` is an array. Otherwise it is JSON Lines as soon as one of its lines is a whole object of its
- * own with other lines around it, so that a broken first line does not hide those after it; what was held back
+ * A text that begins with `[` is an array. Otherwise it is JSON Lines as soon as one of its lines is a whole object of
+ * its own with other lines around it, so that a broken first line does not hide those after it; what was held back
  * until then is given first. Lines are streamed; a document is held whole.
  *
- * @param live Whether whoever writes may wait for the answer to a line before the next: then a first line that is an object
- *   is given at once, as a line, though it may turn out to be all there is.
+ * @param live Whether whoever writes may wait for the answer to a line before the next: then a first line that is an
+ *   object is given at once, as a line, though it may turn out to be all there is.
  * @example
  * for await (const { value } of readJson(createReadStream('faces.json'))) console.log(value)
  */

@@ -18,9 +18,9 @@ export type ObservationItem = {
 const EXTENSIONS = ['.json', '.jsonl', '.ndjson', '.pts']
 
 /**
- * Reads landmarks from files, directories, patterns and standard input (`-`), in order and one at a time: JSON (an object
- * or an array), JSON Lines, `.pts`. What a file holds is told by its content. JSON Lines are streamed: memory does not
- * grow with their number.
+ * Reads landmarks from files, directories, patterns and standard input (`-`), in order and one at a time: JSON (an
+ * object or an array), JSON Lines, `.pts`. What a file holds is told by its content. JSON Lines are streamed: memory
+ * does not grow with their number.
  *
  * A bad line, file or name is one item with an error (`faces.jsonl:17: points[3]: expected [x, y] or null, ...`), never
  * the end of the stream.

@@ -9,7 +9,9 @@ export type InputRecord = {
   source: string
   /** From 0, over all inputs. */
   index: number
-  /** What to call the record if it has no id of its own: the file's name, and the position if it holds more than one. */
+  /**
+   * What to call the record if it has no id of its own: the file's name, and the position if it holds more than one.
+   */
   defaultId: string
 } & ({ value: unknown; error?: undefined } | { error: SfmError; value?: undefined })
 
@@ -83,8 +85,8 @@ function refusal(kind: Kind, wanted: string): SfmError {
 }
 
 /**
- * Looks at the beginning of a stream, and gives back a stream that still has it. No more is awaited than is needed: a person
- * who types a line wants an answer to that line. What goes wrong meanwhile comes up where the stream is read.
+ * Looks at the beginning of a stream, and gives back a stream that still has it. No more is awaited than is needed: a
+ * person who types a line wants an answer to that line. What goes wrong meanwhile comes up where the stream is read.
  */
 async function peek(
   bytes: AsyncIterable<Uint8Array>,

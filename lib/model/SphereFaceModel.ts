@@ -13,8 +13,8 @@ import { validateModel } from './validate.js'
 /** How faces are decoded. */
 export interface DecodeOptions {
   /**
-   * Where to write, [B,N,3]. In a SharedArrayBuffer it is written to directly; an ordinary array is filled in one copy at the end, because
-   * JavaScript could take its memory away meanwhile.
+   * Where to write, [B,N,3]. In a SharedArrayBuffer it is written to directly; an ordinary array is filled in one copy
+   * at the end, because JavaScript could take its memory away meanwhile.
    */
   out?: Float32Array
   /** Applies each face's pose: camera space instead of model space. */
@@ -31,8 +31,8 @@ const LARGEST_SAMPLE = 1_000_000
 const DEFAULT_MODEL = new URL('../../models/sphere-face-model.safetensors', import.meta.url)
 
 /**
- * A 3D morphable face model whose identities lie on the unit sphere: vertices = mean + identity basis * identity + expression basis *
- * expression, in mm. Immutable, and safe to use by any number of calls at once.
+ * A 3D morphable face model whose identities lie on the unit sphere: vertices = mean + identity basis * identity +
+ * expression basis * expression, in mm. Immutable, and safe to use by any number of calls at once.
  *
  * @example
  * await using model = await SphereFaceModel.load()
@@ -136,7 +136,8 @@ export class SphereFaceModel {
    * Decodes faces to vertices.
    *
    * @param latents One face or many; fit results will do.
-   * @returns [N,3], or [B,N,3] one after the other, in mm; with `normals`, unit vertex normals of the same shape as well. With `out`, it.
+   * @returns [N,3], or [B,N,3] one after the other, in mm; with `normals`, unit vertex normals of the same shape as
+   *   well. With `out`, it.
    * @throws SfmError INVALID_ARGUMENT, UNKNOWN_SCHEME, ABORTED, DISPOSED, QUEUE_FULL, OUT_OF_MEMORY.
    * @example
    * const vertices = await model.decode({ identity, expression: { jawOpen: 0.4 } })
@@ -211,7 +212,8 @@ export class SphereFaceModel {
    * Adds a landmark scheme: landmarks of another detector, markers, or any vertices that are to be decoded alone.
    *
    * @param scheme.name A name that the model does not have yet.
-   * @param scheme.points A vertex index for each landmark, or a point of a triangle: three vertex indices and their weights, of sum 1.
+   * @param scheme.points A vertex index for each landmark, or a point of a triangle: three vertex indices and their
+   *   weights, of sum 1.
    * @param scheme.reliability One number a landmark: 1 good (default), 0.5 fair, 0.1 bad.
    * @throws SfmError INVALID_ARGUMENT, DISPOSED.
    * @example

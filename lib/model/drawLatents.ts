@@ -21,8 +21,8 @@ export interface DrawnLatents {
 }
 
 /**
- * Draws faces from a model's prior, one at a time: identities from the covariance in the tangent space at the mean, carried to the sphere by the exponential
- * map; expressions normal, clipped to their bounds.
+ * Draws faces from a model's prior, one at a time: identities from the covariance in the tangent space at the mean,
+ * carried to the sphere by the exponential map; expressions normal, clipped to their bounds.
  *
  * @throws SfmError INVALID_ARGUMENT, with the first face.
  * @example

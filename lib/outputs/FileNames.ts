@@ -7,8 +7,8 @@ const MAX_BYTES = 200
 /**
  * A file name, without extension, for an id: one that every system takes and that never leaves its folder.
  *
- * Letters and digits of any script, `-`, `_`, `.` and single spaces are kept; everything else becomes `_`. Dots and spaces
- * at either end go, device names of Windows (`con`, `nul`, ...) get a `_`, the length ends at 200 bytes.
+ * Letters and digits of any script, `-`, `_`, `.` and single spaces are kept; everything else becomes `_`. Dots and
+ * spaces at either end go, device names of Windows (`con`, `nul`, ...) get a `_`, the length ends at 200 bytes.
  *
  * @returns Never empty: `face` where nothing is left.
  * @example
@@ -24,8 +24,8 @@ export function safeFileName(id: string): string {
 }
 
 /**
- * Gives each id a file name of its own: where two ids come to the same name, the second gets `-2`, and so on. Names that
- * differ in case alone count as the same, as they are on some systems.
+ * Gives each id a file name of its own: where two ids come to the same name, the second gets `-2`, and so on. Names
+ * that differ in case alone count as the same, as they are on some systems.
  *
  * @example
  * const names = new FileNames()

@@ -8,7 +8,9 @@ export interface Morph {
   weight: number
 }
 
-/** A surface to be written to a file: N vertices, F triangles, in model space (+X the subject's left, +Y up, +Z front). */
+/**
+ * A surface to be written to a file: N vertices, F triangles, in model space (+X the subject's left, +Y up, +Z front).
+ */
 export interface Mesh {
   /** What the object is called in the file. */
   name: string

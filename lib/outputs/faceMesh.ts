@@ -14,8 +14,8 @@ const displacements = new WeakMap<ModelData, Float32Array[]>()
  * The mesh of a face, ready for {@link writeMesh}: its neutral shape, every expression of the model as a morph with the
  * face's own coefficient as weight, texture coordinates, and whom the model's licence wants named.
  *
- * @param latents A fit result, a sample, or anything with `identity` and `expression`. A pose is left out: the mesh is in
- *   model space.
+ * @param latents A fit result, a sample, or anything with `identity` and `expression`. A pose is left out: the mesh is
+ *   in model space.
  * @param name What the object is called in the file.
  * @throws SfmError as the model's decode.
  * @example

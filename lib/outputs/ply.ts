@@ -2,8 +2,8 @@ import { type Mesh, withMorphs } from './Mesh.js'
 import { vertexNormals } from './normals.js'
 
 /**
- * A mesh as binary PLY (little-endian): vertices in mm with the expression in them, normals, texture coordinates `s`, `t`
- * if there are any, triangles as lists of `vertex_indices`.
+ * A mesh as binary PLY (little-endian): vertices in mm with the expression in them, normals, texture coordinates `s`,
+ * `t` if there are any, triangles as lists of `vertex_indices`.
  *
  * @example
  * await writeFile('face.ply', encodePly(mesh))

@@ -16,7 +16,8 @@ const ENCODERS: Readonly<Record<MeshFormat, () => Promise<(mesh: Mesh) => Uint8A
 }
 
 /**
- * A mesh as the bytes of a file: glb in metres with expressions as morph targets; obj and ply in mm, the expression baked in.
+ * A mesh as the bytes of a file: glb in metres with expressions as morph targets; obj and ply in mm, the expression
+ * baked in.
  *
  * @throws SfmError INVALID_ARGUMENT for an unknown format, or arrays that do not belong together.
  * @example

@@ -21,7 +21,8 @@ const CpuKernels& chosenKernels() {
   if (!name || !*name) return *cpuKernels().front();
   const CpuKernels* kernels = findCpuKernels(name);
   if (!kernels)
-    throw Error(ErrorCode::DEVICE_UNAVAILABLE, std::string("SFM_CPU_KERNELS: this processor has no instruction set ") + name);
+    throw Error(ErrorCode::DEVICE_UNAVAILABLE,
+                std::string("SFM_CPU_KERNELS: this processor has no instruction set ") + name);
   return *kernels;
 }
 
@@ -31,7 +32,8 @@ int chosenThreads() {
   char* end = nullptr;
   const long count = std::strtol(text, &end, 10);
   if (end == text || *end != '\0' || count < 1 || count > 1024)
-    throw Error(ErrorCode::INVALID_ARGUMENT, std::string("SFM_THREADS: expected an integer from 1 to 1024, received ") + text);
+    throw Error(ErrorCode::INVALID_ARGUMENT,
+                std::string("SFM_THREADS: expected an integer from 1 to 1024, received ") + text);
   return static_cast<int>(count);
 }
 
@@ -64,8 +66,8 @@ Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error) {
 }
 
 AddonData::AddonData(Napi::Env env) : env_(env) {
-  // What may fail comes first: a hook that is added must find this object. And the channel is made before the hook, so that the
-  // hook, which ends the threads, runs before the channel's own.
+  // What may fail comes first: a hook that is added must find this object. And the channel is made before the hook, so
+  // that the hook, which ends the threads, runs before the channel's own.
   cpu_ = std::make_unique<CpuBackend>(chosenKernels(), chosenThreads(), kQueueLimit);
   channel_ = Channel::New(env, "sphere-face-model", 0, 1, this);
   channel_.Unref(env);

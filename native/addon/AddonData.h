@@ -24,8 +24,8 @@ class AddonData {
   // Throws Error(INVALID_ARGUMENT) while calls are under way.
   void configure(const CpuKernels& kernels, int threads);
 
-  // Registers a call and starts it. `start` is handed what it needs to run; when it has ended, `callback(null, value)` or
-  // `callback(error)` is called on the JavaScript thread, never before this returns. Returns a number for `cancel`.
+  // Registers a call and starts it. `start` is handed what it needs to run; when it has ended, `callback(null, value)`
+  // or `callback(error)` is called on the JavaScript thread, never before this returns. Returns a number for `cancel`.
   uint32_t run(Napi::Function callback, Deliver deliver,
                const std::function<void(std::shared_ptr<const Cancellation>, Completion)>& start);
   void cancel(uint32_t call);

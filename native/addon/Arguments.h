@@ -1,4 +1,5 @@
-// Checks of what JavaScript hands over. Lengths are always compared before memory is touched, whatever TypeScript has checked.
+// Checks of what JavaScript hands over. Lengths are always compared before memory is touched, whatever TypeScript has
+// checked.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// The units of work that a backend takes: they own their inputs and outputs, so that nothing a caller does meanwhile can matter.
+// The units of work that a backend takes: they own their inputs and outputs, so that nothing a caller does meanwhile
+// can matter.
 #pragma once
 
 #include <memory>
@@ -11,7 +12,8 @@
 
 namespace sfm {
 
-// The numbers of one fit besides its arrays, in the order in which they cross to JavaScript (lib/fit/Results.ts reads them).
+// The numbers of one fit besides its arrays, in the order in which they cross to JavaScript (lib/fit/Results.ts reads
+// them).
 enum FitRecord {
   kRecordStatus,
   kRecordFailure,

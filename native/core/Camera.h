@@ -1,10 +1,10 @@
 // One camera for perspective and weak perspective, in coordinates that the fit can walk straight in.
 //
-// With X = R S (mm, camera axes), translation t and focal length f, u = f (X_x + t_x) / (X_z + t_z) + c. Put s = f / t_z, p = f t_x / t_z,
-// q = f t_y / t_z and the inverse focal length eta = 1 / f:
+// With X = R S (mm, camera axes), translation t and focal length f, u = f (X_x + t_x) / (X_z + t_z) + c. Put s = f /
+// t_z, p = f t_x / t_z, q = f t_y / t_z and the inverse focal length eta = 1 / f:
 //     u = (s X_x + p) / (1 + s eta X_z) + c_x        v = (s X_y + q) / (1 + s eta X_z) + c_y
-// which is weak perspective at eta = 0. Depth and focal length trade off along log f alone (s, p, q hold the image in place),
-// where (t, f) would have to follow a curved valley.
+// which is weak perspective at eta = 0. Depth and focal length trade off along log f alone (s, p, q hold the image in
+// place), where (t, f) would have to follow a curved valley.
 #pragma once
 
 #include <math.h>
@@ -22,7 +22,8 @@ struct Camera {
   bool weak = false;
 };
 
-// A point's image and its derivatives; `depth` is the denominator 1 + s eta X_z, which is positive in front of the camera.
+// A point's image and its derivatives; `depth` is the denominator 1 + s eta X_z, which is positive in front of the
+// camera.
 struct Projection {
   double u, v, depth;
 };

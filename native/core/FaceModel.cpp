@@ -34,8 +34,8 @@ bool isZero(const BasisView& basis, size_t begin, size_t end) {
   return true;
 }
 
-// In-place inverse by Cholesky of a symmetric positive definite matrix with a diagonal of about 1; false when it is singular to the rounding
-// of numbers that were stored in single precision.
+// In-place inverse by Cholesky of a symmetric positive definite matrix with a diagonal of about 1; false when it is
+// singular to the rounding of numbers that were stored in single precision.
 bool invertSymmetric(std::vector<double>& a, int n) {
   std::vector<double> l(a);
   for (int j = 0; j < n; ++j) {

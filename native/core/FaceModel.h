@@ -36,8 +36,9 @@ struct SurfacePoint {
   float weights[3];
 };
 
-// The basis of some points of the surface, packed for decoding: panels of 16 points, in each panel one row of 3 x 16 numbers
-// (16 x, 16 y, 16 z) per column, so that a kernel reads forward only and transforms and interleaves in registers.
+// The basis of some points of the surface, packed for decoding: panels of 16 points, in each panel one row of 3 x 16
+// numbers (16 x, 16 y, 16 z) per column, so that a kernel reads forward only and transforms and interleaves in
+// registers.
 struct DecodeBasis {
   static constexpr int kPanel = 16;
   static constexpr int kRow = 3 * kPanel;
@@ -80,10 +81,12 @@ class FaceModel {
   // The file's identity column that each packed identity column holds.
   const std::vector<int32_t>& identityColumns() const { return identityColumns_; }
 
-  // Mean and basis of one surface point in chart coordinates: out[axis][column], columns = tangent (D, unit variance), slack (1), expression (E).
+  // Mean and basis of one surface point in chart coordinates: out[axis][column], columns = tangent (D, unit variance),
+  // slack (1), expression (E).
   void gather(const SurfacePoint& point, double* mean, double* rows) const;
 
-  // Chart coordinates [D] at unit variance to the file's latent [K], and the direction of the chart coordinates [D] (zero at the mean).
+  // Chart coordinates [D] at unit variance to the file's latent [K], and the direction of the chart coordinates [D]
+  // (zero at the mean).
   void latentFromTangent(const double* tangent, double* latent, double* direction) const;
   // The inverse: any latent of the file (on the sphere: any non-zero vector, taken to the sphere) to chart coordinates.
   void tangentFromLatent(const double* latent, double* tangent) const;

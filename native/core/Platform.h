@@ -7,8 +7,8 @@
 #define SFM_ARM64 1
 #endif
 
-// Internal linkage on purpose: the same header is compiled once per instruction set, and a shared (comdat) copy built with
-// AVX-512 could otherwise be picked by the linker for code that runs on a plain machine.
+// Internal linkage on purpose: the same header is compiled once per instruction set, and a shared (comdat) copy built
+// with AVX-512 could otherwise be picked by the linker for code that runs on a plain machine.
 #if defined(__CUDACC__)
 #define SFM_HD __host__ __device__ static inline
 #else

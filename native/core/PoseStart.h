@@ -52,7 +52,8 @@ SFM_HD PoseMoments poseMoments(const PosePoint* points, int count, int dimension
   return m;
 }
 
-// Whether the points span at least a plane (2 of the 3 principal extents above 1% of the largest): less determines no pose.
+// Whether the points span at least a plane (2 of the 3 principal extents above 1% of the largest): less determines no
+// pose.
 SFM_HD bool spansPlane(const double* spread) {
   double values[3], vectors[9];
   symmetricEigen3x3(spread, values, vectors);
@@ -65,8 +66,8 @@ struct ImagePose {
 };
 
 // Weak perspective in closed form: the affine map u = M S + t by least squares, then the scaled rotation nearest to M.
-// `reversed` gives the other depth interpretation, which a face that is nearly flat fits almost as well: M with its component
-// along the model's direction of least extent turned round.
+// `reversed` gives the other depth interpretation, which a face that is nearly flat fits almost as well: M with its
+// component along the model's direction of least extent turned round.
 SFM_HD ImagePose affinePose(const PoseMoments& m, bool reversed) {
   double values[3], axes[9];
   symmetricEigen3x3(m.modelSpread, values, axes);
@@ -122,8 +123,9 @@ SFM_HD bool solveSmall(double* a, double* b, int n) {
   return true;
 }
 
-// Gauss-Newton on the six numbers of the pose with Student-t weights of a generous width (the mean face is a few mm off everywhere).
-// Returns a robust cost per unit of weight (0 to 1) of the best pose seen, which `pose` then holds; infinity if it lies behind the camera.
+// Gauss-Newton on the six numbers of the pose with Student-t weights of a generous width (the mean face is a few mm off
+// everywhere). Returns a robust cost per unit of weight (0 to 1) of the best pose seen, which `pose` then holds;
+// infinity if it lies behind the camera.
 SFM_HD double refinePose(const PosePoint* points, int count, double inverseFocal, double widthMm, int iterations,
                          ImagePose* pose) {
   ImagePose current = *pose;

@@ -9,7 +9,8 @@ namespace sfm {
 
 enum class RobustLoss { kSquared, kStudentT };
 
-// Student-t with nu degrees of freedom (mathematics of the model, docs/fitting.md): rho = (nu + d)/2 log(1 + q/nu); rho ~ q/2 (nu + d)/nu for small q.
+// Student-t with nu degrees of freedom (mathematics of the model, docs/fitting.md): rho = (nu + d)/2 log(1 + q/nu); rho
+// ~ q/2 (nu + d)/nu for small q.
 SFM_HD double robustCost(RobustLoss loss, double nu, int d, double q) {
   return loss == RobustLoss::kSquared ? 0.5 * q : 0.5 * (nu + d) * log1p(q / nu);
 }

@@ -1,4 +1,5 @@
-// Rotations as row-major 3x3 matrices in double precision: the few that a fit needs are cheap beside its basis products.
+// Rotations as row-major 3x3 matrices in double precision: the few that a fit needs are cheap beside its basis
+// products.
 #pragma once
 
 #include <math.h>
@@ -57,7 +58,8 @@ SFM_HD void orthonormalise(double* r) {
   cross(r, r + 3, r + 6);
 }
 
-// Eigenvalues (descending) and eigenvectors (columns of `vectors`) of a symmetric 3x3 matrix by cyclic Jacobi rotations.
+// Eigenvalues (descending) and eigenvectors (columns of `vectors`) of a symmetric 3x3 matrix by cyclic Jacobi
+// rotations.
 SFM_HD void symmetricEigen3x3(const double* matrix, double* values, double* vectors) {
   double a[9];
   for (int i = 0; i < 9; ++i) {
@@ -108,8 +110,9 @@ SFM_HD void symmetricEigen3x3(const double* matrix, double* values, double* vect
   }
 }
 
-// The rotation nearest to M in the Frobenius norm, argmax trace(R^T M) over SO(3) (Kabsch 1976), from the eigenvectors of M^T M.
-// M of rank 2 or 3 has one answer (rank 2: the sign of the third axis follows from det R = 1); of rank below 2 any frame is returned.
+// The rotation nearest to M in the Frobenius norm, argmax trace(R^T M) over SO(3) (Kabsch 1976), from the eigenvectors
+// of M^T M. M of rank 2 or 3 has one answer (rank 2: the sign of the third axis follows from det R = 1); of rank below
+// 2 any frame is returned.
 SFM_HD void nearestRotation(const double* m, double* out) {
   double mtm[9];
   for (int i = 0; i < 3; ++i)

@@ -43,7 +43,8 @@ SFM_HD double dot(const T* a, const T* b, int n) {
   return sum;
 }
 
-// Retraction at any point z of the sphere of radius r: the exponential map along the tangent vector `step` (step . z = 0).
+// Retraction at any point z of the sphere of radius r: the exponential map along the tangent vector `step` (step . z =
+// 0).
 SFM_HD void sphereExp(const double* z, const double* step, double r, int k, double* out) {
   const double norm = sqrt(squaredNorm(step, k));
   const ChartScalars s = chartScalars(norm / r);
@@ -65,7 +66,8 @@ SFM_HD void sphereLog(const double* from, const double* to, double r, int k, dou
   for (int i = 0; i < k; ++i) out[i] *= scale;
 }
 
-// Carries the tangent vector `vector` at z along the geodesic that leaves z with velocity `step`, to exp_z(step). May work in place.
+// Carries the tangent vector `vector` at z along the geodesic that leaves z with velocity `step`, to exp_z(step). May
+// work in place.
 SFM_HD void sphereTransport(const double* z, const double* step, double r, int k, const double* vector, double* out) {
   const double norm2 = squaredNorm(step, k);
   if (norm2 == 0) {

@@ -1,7 +1,7 @@
-// min 1/2 d^T S d - b^T d over lower <= d <= upper, S symmetric positive definite: the expressions' part of a step, after everything
-// else has been eliminated. Block principal pivoting (Judice and Pires 1994): guess which bounds hold, solve for the free variables, move
-// every variable that contradicts the guess; where the number of contradictions stops falling, move one at a time (Murty's rule,
-// which is finite).
+// min 1/2 d^T S d - b^T d over lower <= d <= upper, S symmetric positive definite: the expressions' part of a step,
+// after everything else has been eliminated. Block principal pivoting (Judice and Pires 1994): guess which bounds hold,
+// solve for the free variables, move every variable that contradicts the guess; where the number of contradictions
+// stops falling, move one at a time (Murty's rule, which is finite).
 #pragma once
 
 #include "core/Platform.h"
@@ -12,8 +12,8 @@ namespace {
 enum BoundState : signed char { kAtLower = -1, kFree = 0, kAtUpper = 1 };
 
 // s: full symmetric [n][ld]; d: in: ignored, out: the minimiser; `state` is the first guess and the final active set.
-// `work`: n * ld + 2 n numbers, `index`: n integers. False where a free block is not positive definite or no active set is found in
-// time; d is then feasible all the same.
+// `work`: n * ld + 2 n numbers, `index`: n integers. False where a free block is not positive definite or no active set
+// is found in time; d is then feasible all the same.
 template <class Kernels>
 bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Kernels::Real* b,
               const typename Kernels::Real* lower, const typename Kernels::Real* upper, signed char* state,

@@ -1,7 +1,8 @@
 // Levenberg-Marquardt for one face (docs/fitting.md). The unknowns are ordered
 //     [ v: identity in normal coordinates | pose and camera | e: expressions ]
 // so that eliminating the first two leaves the expressions' Schur complement, on which the bounds are imposed exactly.
-// `Kernels` supplies the products in one precision and instruction set; everything else is the same code for all of them.
+// `Kernels` supplies the products in one precision and instruction set; everything else is the same code for all of
+// them.
 #pragma once
 
 #include <math.h>
@@ -37,8 +38,8 @@ class FitSolver {
         e_(basis.expressionCount),
         inverseRadius_(model.inverseRadius()) {}
 
-  // False where single precision does not do: the prior (order 1 in the normal equations) drowns in the rounding of landmarks
-  // that are known to a few hundredths of a millimetre. Nothing has been solved then.
+  // False where single precision does not do: the prior (order 1 in the normal equations) drowns in the rounding of
+  // landmarks that are known to a few hundredths of a millimetre. Nothing has been solved then.
   bool solve(const FitProblem& problem, FitSolution& solution) {
     problem_ = &problem;
     clear(solution);
@@ -116,8 +117,8 @@ class FitSolver {
     const double pixelsPerMm = image_ ? exp(w_.states[0].camera.logScale) : 1;
     const double sigma = isnan(problem_->noise) ? options_.noise * pixelsPerMm : problem_->noise;
     for (int i = 0; i < activeCount_; ++i) w_.inverseVariance[i] = w_.posePoints[i].weight / (sigma * sigma);
-    // Exact landmarks make a narrow curved valley, which no quadratic model sees far along: approach it from landmarks of a
-    // millimetre's noise, half as much at each iteration.
+    // Exact landmarks make a narrow curved valley, which no quadratic model sees far along: approach it from landmarks
+    // of a millimetre's noise, half as much at each iteration.
     blur_ = kGentleNoise * pixelsPerMm > sigma ? kGentleNoise * pixelsPerMm / sigma : 1;
     return FitFailure::kNone;
   }
@@ -286,7 +287,8 @@ class FitSolver {
     addPrior(state);
   }
 
-  // The weighted rows of landmark i. The identity's columns in the chart: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc j_t / r) v^T.
+  // The weighted rows of landmark i. The identity's columns in the chart: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc
+  // j_t / r) v^T.
   void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s, double scale,
                     double inverseFocal, int i, int row) {
     const long landmark = w_.active[i];
@@ -302,8 +304,9 @@ class FitSolver {
       projectionJacobian(scale, inverseFocal, here, jx);
       cameraJacobian(scale, inverseFocal, x, here, jc);
     }
-    // The loss bends along the residual: w (nu - q) / (nu + q) there instead of w. Taking that into the Gauss-Newton matrix turns
-    // reweighting's slow linear convergence into nearly Newton's (Triggs et al. 2000, section 4.3); kept positive for outliers.
+    // The loss bends along the residual: w (nu - q) / (nu + q) there instead of w. Taking that into the Gauss-Newton
+    // matrix turns reweighting's slow linear convergence into nearly Newton's (Triggs et al. 2000, section 4.3); kept
+    // positive for outliers.
     double along = 1;
     if (loss_ == RobustLoss::kStudentT) {
       const double nu = options_.degreesOfFreedom, q = at.squared[i] / (blur_ * blur_);
@@ -398,7 +401,8 @@ class FitSolver {
 
   // --- Step ---------------------------------------------------------------------------------------------------------
 
-  // The minimiser of the damped model within the expressions' bounds, in `step`; false where the system is not positive definite.
+  // The minimiser of the damped model within the expressions' bounds, in `step`; false where the system is not positive
+  // definite.
   bool solveStep(const FitState<Real>& state, double damping) {
     const int n = unknowns(), ld = w_.ld, eliminated = expressionColumn();
     for (int i = 0; i < n; ++i) {
@@ -446,8 +450,8 @@ class FitSolver {
     return true;
   }
 
-  // Shortens the step to the trust of each of its parts: an arc of 0.8 radians on the sphere, 0.6 of turn, factors of e^0.7 in
-  // scale and e in focal length.
+  // Shortens the step to the trust of each of its parts: an arc of 0.8 radians on the sphere, 0.6 of turn, factors of
+  // e^0.7 in scale and e in focal length.
   double stepFraction() const {
     double fraction = 1;
     const auto limit = [&fraction](double length, double most) {
@@ -582,7 +586,8 @@ class FitSolver {
           damping *= shrink > 1.0 / 5 ? shrink : 1.0 / 5;
           damping = damping > 1e-9 ? damping : 1e-9;
           growth = 2;
-          // What is left to gain shrinks at least as fast as the model errs: no need to spend an iteration on seeing it.
+          // What is left to gain shrinks at least as fast as the model errs: no need to spend an iteration on seeing
+          // it.
           const double rate = fabs(1 - gain) > damping ? fabs(1 - gain) : damping;
           settled =
               decrease * (rate < 1 ? rate : 1) < 0.3 * options_.costTolerance || decrease < options_.costTolerance;
@@ -613,9 +618,10 @@ class FitSolver {
     blur_ = blur;
   }
 
-  // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior covariance of v with pose,
-  // camera and expressions integrated out (Laplace's approximation). Eliminating those leaves the Schur complement of v: the information on
-  // the identity. The last linearisation serves: it was made a step that gained next to nothing before the optimum.
+  // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior
+  // covariance of v with pose, camera and expressions integrated out (Laplace's approximation). Eliminating those
+  // leaves the Schur complement of v: the information on the identity. The last linearisation serves: it was made a
+  // step that gained next to nothing before the optimum.
   double posteriorUncertainty() {
     const int n = unknowns(), ld = w_.ld, nuisances = n - d_;
     Real* permuted = w_.damped.data();

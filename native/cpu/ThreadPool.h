@@ -1,4 +1,5 @@
-// Workers that take the tasks of jobs in the order of submission, one at a time, so that jobs of uneven tasks balance themselves.
+// Workers that take the tasks of jobs in the order of submission, one at a time, so that jobs of uneven tasks balance
+// themselves.
 #pragma once
 
 #include <atomic>

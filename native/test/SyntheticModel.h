@@ -24,6 +24,9 @@ struct SyntheticModelOptions {
   bool turned = false;    // the prior's mean stands anywhere on the sphere, not at the pole
   bool correlated = false;  // the tangent coordinates have a general covariance
   double radius = 0;      // 0: 1.3 sqrt(D)
+  double depth = 1;       // below 1: a mask rather than a face
+  float lowerBound = 0;   // of all expressions
+  float upperBound = 1;
   unsigned seed = 1;
 };
 
@@ -43,7 +46,8 @@ class SyntheticModel {
       mean_[3 * i] = static_cast<float>(x);
       mean_[3 * i + 1] = static_cast<float>(y);
       // A nose keeps the depth from being an ellipsoid's.
-      mean_[3 * i + 2] = static_cast<float>(80 * depth - 40 + 22 * std::exp(-18 * (a * a + (b + 0.1) * (b + 0.1))));
+      mean_[3 * i + 2] =
+          static_cast<float>(options.depth * (80 * depth - 40 + 22 * std::exp(-18 * (a * a + (b + 0.1) * (b + 0.1)))));
     }
     for (int c = 0; c < options.tangent; ++c) appendMode(identity_, r * 6 / std::sqrt(1.0 + c));
     if (options.spherical) {
@@ -54,7 +58,7 @@ class SyntheticModel {
     }
     for (int c = 0; c < e; ++c) appendMode(expression_, 12.0 / (1 + 0.05 * c));
     for (int c = 0; c < e; ++c) {
-      bounds_.insert(bounds_.end(), {0.0f, 1.0f});
+      bounds_.insert(bounds_.end(), {options.lowerBound, options.upperBound});
       stddev_.push_back(0.3f);
     }
     priorMean_.assign(k, 0.0f);

@@ -20,7 +20,7 @@ struct Condition {
   int tangent = 100, expressions = 53;
   View view;
   bool estimateFocal = false, bounded = false, robust = true, confidences = false, missing = false, outliers = false;
-  bool slack = false, gaussian = false, correlated = false;
+  bool slack = false, gaussian = false, correlated = false, shallow = false;
   int faces = 6;
 };
 
@@ -79,6 +79,11 @@ std::vector<Condition> conditions() {
     c.view.roll = 120;
     c.estimateFocal = true;
   });
+  // Of a mask that is nearly flat, the wrong one of its two depth interpretations fits almost as well.
+  add("mask of little depth", [](Condition& c) {
+    c.shallow = true;
+    c.faces = 30;
+  });
   add("model with slack", [](Condition& c) { c.slack = true; });
   add("gaussian model", [](Condition& c) { c.gaussian = true; });
   add("general prior", [](Condition& c) { c.correlated = true; });
@@ -102,6 +107,7 @@ SyntheticModelOptions modelOf(const Condition& c) {
   options.slack = c.slack;
   options.spherical = !c.gaussian;
   options.correlated = c.correlated;
+  options.depth = c.shallow ? 0.15 : 1;
   return options;
 }
 
@@ -161,7 +167,7 @@ CASE(every_instruction_set_reaches_the_cost_of_the_reference) {
         CHECK_NEAR(fitted.rmse, reference.rmse, 5e-3 * reference.rmse);
         // Of the last linearisation: kernels may differ in when they stop.
         CHECK_NEAR(fitted.uncertainty, reference.uncertainty, 2e-2 * reference.uncertainty);
-        CHECK_AT_MOST(degreesBetween(fitted.rotation, reference.rotation), 0.1);
+        CHECK_AT_MOST(degreesBetween(fitted.rotation, reference.rotation), 0.5);
       }
     }
   }
@@ -367,28 +373,35 @@ CASE(faces_are_found_in_hard_poses) {
 }
 
 CASE(expressions_keep_within_their_bounds) {
-  SyntheticModelOptions modelOptions;
-  modelOptions.expressions = 20;
   int atBounds = 0;
-  for (const bool scan : {false, true}) {
-    Scene scene(modelOptions, 68);
-    for (int i = 0; i < 20; ++i) {
-      View view;
-      view.scan = scan;
-      view.noise = 2;
-      Face truth = scene.draw(view);
-      for (double& value : truth.expression) value = 2 * scene.random.normal();  // beyond any bound
-      Observation observation = scene.observation(truth, view);
-      for (const CpuKernels* kernels : cpuKernels()) {
-        const Fitted fitted = scene.fit(kernels, observation.view(), {}, scan);
-        for (int e = 0; e < modelOptions.expressions; ++e) {
-          CHECK(fitted.expression[e] >= 0 && fitted.expression[e] <= 1);
-          atBounds += fitted.expression[e] == 0 || fitted.expression[e] == 1;
+  const float ranges[][2] = {{0, 1}, {-0.37f, 0.83f}, {0.11f, 0.3f}, {-0.7f, -0.1f}, {0.2f, 0.2f}};
+  for (const auto& range : ranges) {
+    SyntheticModelOptions modelOptions;
+    modelOptions.expressions = 20;
+    modelOptions.lowerBound = range[0];
+    modelOptions.upperBound = range[1];
+    for (const bool scan : {false, true}) {
+      Scene scene(modelOptions, 68);
+      for (int i = 0; i < 10; ++i) {
+        const Scope scope("from ", range[0], " to ", range[1], ", scan ", scan, ", face ", i);
+        View view;
+        view.scan = scan;
+        view.noise = 2;
+        Face truth = scene.draw(view);
+        for (double& value : truth.expression) value = 2 * scene.random.normal();  // beyond any bound
+        Observation observation = scene.observation(truth, view);
+        for (const CpuKernels* kernels : cpuKernels()) {
+          const Fitted fitted = scene.fit(kernels, observation.view(), {}, scan);
+          CHECK_EQUAL(fitted.failure, FitFailure::kNone);
+          for (int e = 0; e < modelOptions.expressions; ++e) {
+            CHECK(fitted.expression[e] >= range[0] && fitted.expression[e] <= range[1]);
+            atBounds += fitted.expression[e] == range[0] || fitted.expression[e] == range[1];
+          }
         }
       }
     }
   }
-  CHECK(atBounds > 100);
+  CHECK(atBounds > 500);
 }
 
 // Where bounds hold a solution, what is free is optimal and what is held would only leave the box.

@@ -59,6 +59,7 @@ struct FitSolverProbe {
     costAt(unknown, step);
     return workspace.evaluations[1 - solver.current_].residual.data();
   }
+  bool inFront() { return solver.evaluate(state(), workspace.evaluations[solver.current_]); }
   const FitEvaluation<double>& evaluate() {
     solver.evaluate(state(), workspace.evaluations[solver.current_]);
     return workspace.evaluations[solver.current_];
@@ -357,6 +358,29 @@ CASE(cost_of_a_fit_cut_short_is_of_the_same_objective) {
       }
     }
   }
+}
+
+// Whatever it is worth elsewhere, a state with a single landmark behind the camera has no cost.
+CASE(states_behind_the_camera_are_refused) {
+  Setting setting = settings()[0];
+  Bench bench(setting);
+  FitSolverProbe& probe = bench.probe;
+  CHECK(probe.inFront());
+  Camera& camera = probe.state().camera;
+  const double usual = camera.logScale;
+  // Towards the face until the camera's plane cuts it, and to its other side.
+  int refused = 0;
+  for (double closer = 0; closer < 6; closer += 0.01) {
+    camera.logScale = usual + closer;
+    const double zoom = std::exp(camera.logScale - camera.logFocal);
+    double nearest = HUGE_VAL;
+    const FitEvaluation<double>& at = probe.evaluate();
+    for (int i = 0; i < probe.activeCount(); ++i)
+      nearest = std::min(nearest, 1 + zoom * at.turned[3 * static_cast<size_t>(i) + 2]);
+    CHECK_EQUAL(probe.inFront(), nearest > kMinimumDepth);
+    refused += !probe.inFront();
+  }
+  CHECK(refused > 100 && refused < 500);
 }
 
 // At the optimum the gradient is nothing: what a Newton step would still gain, 1/2 g^T H^-1 g, is lost in the cost's rounding.

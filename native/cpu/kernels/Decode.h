@@ -1,8 +1,9 @@
 // vertices = mean + basis * coefficients, for the vectors of the including translation unit's instruction set.
 //
-// A panel is 16 points; a register tile is kDecodeFaces faces times 3 accumulators (x, y, z of a vector's worth of points). Every vertex is
-// one chain of fused multiply-adds that starts at the mean and runs through the columns in order, whatever the batch, so results
-// do not depend on how a batch is cut. The pose is applied in registers before the three components are interleaved and stored once.
+// A panel is 16 points; a register tile is kDecodeFaces faces times 3 accumulators (x, y, z of a vector's worth of
+// points). Every vertex is one chain of fused multiply-adds that starts at the mean and runs through the columns in
+// order, whatever the batch, so results do not depend on how a batch is cut. The pose is applied in registers before
+// the three components are interleaved and stored once.
 #pragma once
 
 #include <string.h>
@@ -12,11 +13,12 @@
 namespace sfm {
 namespace {
 
-// Where halves are converted by hardware, doing so in every register tile costs less than the cache that a converted panel takes.
-// Elsewhere a panel is converted once for more than a tile of faces.
+// Where halves are converted by hardware, doing so in every register tile costs less than the cache that a converted
+// panel takes. Elsewhere a panel is converted once for more than a tile of faces.
 constexpr bool convertFirst(int faces) { return Vec::kSlowHalves && faces > Vec::kDecodeFaces; }
 
-// Panels that a tile of faces goes through at a time: a quarter of a megabyte of halves, which the second-level cache holds.
+// Panels that a tile of faces goes through at a time: a quarter of a megabyte of halves, which the second-level cache
+// holds.
 constexpr int kCachedPanels = 16;
 
 template <int kFaces, class Number>
@@ -68,8 +70,9 @@ SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& f
   }
 }
 
-// The panels from `panelBegin` on, of which `panels` is the first. A tile of faces goes through all of them before the next tile has its turn:
-// its coefficients stay in the first-level cache, the panels stream from the second, and every face is written to in order.
+// The panels from `panelBegin` on, of which `panels` is the first. A tile of faces goes through all of them before the
+// next tile has its turn: its coefficients stay in the first-level cache, the panels stream from the second, and every
+// face is written to in order.
 template <int kFaces, class Number>
 void decodeFaces(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd,
                  int face) {

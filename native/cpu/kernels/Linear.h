@@ -1,6 +1,7 @@
-// The dense products and the factorisation of a fit, on the vectors of the including translation unit's instruction set.
-// Matrices are row-major; symmetric ones live in their upper triangle (what stands below the diagonal is scratch).
-// Leading dimensions are multiples of kColumnMultiple, and every matrix has kRowSlack spare rows, so register tiles may overshoot.
+// The dense products and the factorisation of a fit, on the vectors of the including translation unit's instruction
+// set. Matrices are row-major; symmetric ones live in their upper triangle (what stands below the diagonal is scratch).
+// Leading dimensions are multiples of kColumnMultiple, and every matrix has kRowSlack spare rows, so register tiles may
+// overshoot.
 #pragma once
 
 #include <math.h>
@@ -152,8 +153,9 @@ struct SimdKernels {
     }
   }
 
-  // trace((U^T U)^-1) = the squared norm of U^-1, for the block of U from row and column `first` on. Strips of columns of the inverse are formed
-  // from the bottom up, a row's accumulators staying in registers; `strip` holds n rows of them.
+  // trace((U^T U)^-1) = the squared norm of U^-1, for the block of U from row and column `first` on. Strips of columns
+  // of the inverse are formed from the bottom up, a row's accumulators staying in registers; `strip` holds n rows of
+  // them.
   static double inverseTrace(const float* u, int first, int n, int ld, float* strip) {
     constexpr int kVectors = kInverseColumns / Vec::kLanes, kColumns = kInverseColumns;
     double trace = 0;
