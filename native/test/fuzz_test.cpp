@@ -102,7 +102,9 @@ struct ModelArrays {
     for (float value : identity) identityHalves.push_back(halfOf(value));
     for (float value : expression) expressionHalves.push_back(halfOf(value));
     for (int i = 0; i < e; ++i) {
-      const float low = static_cast<float>(number(random, 0)), high = static_cast<float>(number(random, 1));
+      const bool usual = random.chance(0.5);
+      const float low = static_cast<float>(number(random, usual ? 0 : random.normal()));
+      const float high = static_cast<float>(number(random, usual ? 1 : random.normal()));
       bounds.insert(bounds.end(), {std::min(low, high), std::max(low, high)});
       stddev.push_back(static_cast<float>(number(random, 0.3)));
     }
