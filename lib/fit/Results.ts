@@ -38,13 +38,15 @@ const FAILURES: readonly string[] = [
  */
 const OUTLIER_WEIGHT = 0.15
 
-/** Of a face that was not fitted. */
-const NO_POSE: Pose = {
-  rotation: new Float64Array(9).fill(Number.NaN),
-  translation: new Float64Array(3).fill(Number.NaN),
-  yaw: Number.NaN,
-  pitch: Number.NaN,
-  roll: Number.NaN,
+/** Of a face that was not fitted; made anew, since a caller may write to it. */
+function noPose(): Pose {
+  return {
+    rotation: new Float64Array(9).fill(Number.NaN),
+    translation: new Float64Array(3).fill(Number.NaN),
+    yaw: Number.NaN,
+    pitch: Number.NaN,
+    roll: Number.NaN,
+  }
 }
 
 /** The sizes of the arrays of one result. */
@@ -110,7 +112,7 @@ export function resultOf(
     embedding,
     expression,
     expressionValues,
-    pose: failed ? NO_POSE : poseOf(record, space),
+    pose: failed ? noPose() : poseOf(record, space),
     camera: failed ? null : cameraOf(record, space),
     residuals,
     outliers,

@@ -46,6 +46,20 @@ BasisView basis(const Napi::Value& value, const char* name, size_t row) {
   return view;
 }
 
+size_t bytesOf(const DecodeBasis& basis) {
+  return basis.mean.size() * sizeof(float) + basis.halves.size() * sizeof(uint16_t) +
+         basis.floats.size() * sizeof(float);
+}
+
+size_t bytesOf(const FaceModel& model) {
+  return bytesOf(model.decodeBasis()) + (model.triangles().size() + model.adjacency().size()) * sizeof(int32_t) +
+         model.priorPrecision().size() * sizeof(double);
+}
+
+size_t bytesOf(const LandmarkScheme& scheme) {
+  return bytesOf(scheme.points) + scheme.basis.rows.size() * sizeof(float);
+}
+
 // Memory that JavaScript takes over: no copy, unless the runtime forbids external memory.
 template <class T>
 Napi::Value toTypedArray(Napi::Env env, AlignedBuffer<T> numbers) {
@@ -125,6 +139,7 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     source.triangles = triangles.data;
     source.triangleCount = static_cast<int>(triangles.size / 3);
     model_ = std::make_shared<const FaceModel>(source);
+    reportMemory(info.Env(), bytesOf(*model_));
   });
 }
 
@@ -157,6 +172,7 @@ Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
     source.noiseFactors = array<float>(factorsValue, "noiseFactors", count).data;
     if (!isAbsent(offsetsValue)) source.offsets = array<float>(offsetsValue, "offsets", 3 * count).data;
     schemes_.push_back(std::make_shared<const LandmarkScheme>(*model(), source));
+    reportMemory(info.Env(), reportedBytes_ + bytesOf(*schemes_.back()));
     return Napi::Number::New(info.Env(), static_cast<double>(schemes_.size() - 1));
   });
 }
@@ -283,7 +299,15 @@ Napi::Value NativeModel::dispose(const Napi::CallbackInfo& info) {
   // Calls under way hold what they need.
   model_.reset();
   schemes_.clear();
+  reportMemory(info.Env(), 0);
   return info.Env().Undefined();
+}
+
+void NativeModel::Finalize(Napi::Env env) { reportMemory(env, 0); }
+
+void NativeModel::reportMemory(Napi::Env env, size_t bytes) {
+  Napi::MemoryManagement::AdjustExternalMemory(env, static_cast<int64_t>(bytes) - static_cast<int64_t>(reportedBytes_));
+  reportedBytes_ = bytes;
 }
 
 }  // namespace sfm::addon

@@ -13,6 +13,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit NativeModel(const Napi::CallbackInfo& info);
+  void Finalize(Napi::Env env) override;
 
  private:
   // addScheme({ indices, weights, noiseFactors, offsets? }) -> scheme number
@@ -28,9 +29,12 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   const std::shared_ptr<const FaceModel>& model() const;
   std::shared_ptr<const LandmarkScheme> scheme(const Napi::Value& value) const;
   std::shared_ptr<DecodeBatch> decodeBatch(const Napi::CallbackInfo& info) const;
+  // Tells V8 what its collector cannot see: a small object may hold 14 MB.
+  void reportMemory(Napi::Env env, size_t bytes);
 
   std::shared_ptr<const FaceModel> model_;
   std::vector<std::shared_ptr<const LandmarkScheme>> schemes_;
+  size_t reportedBytes_ = 0;
 };
 
 }  // namespace sfm::addon

@@ -1,5 +1,6 @@
-// What the tests are written with: named cases that run in order, checks that print the values they are about, and a count at
-// the end. A test is one file of CASEs that ends with `int main(...) { return sfm::test::runCases(argc, argv); }`.
+// What the tests are written with: named cases that run in order, checks that print the values they are about, and a
+// count at the end. A test is one file of CASEs that ends with `int main(...) { return sfm::test::runCases(argc,
+// argv); }`.
 #pragma once
 
 #include <chrono>

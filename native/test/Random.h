@@ -1,4 +1,5 @@
-// Random numbers that are the same on every platform: the standard says what mt19937_64 gives, but not what its distributions make of it.
+// Random numbers that are the same on every platform: the standard says what mt19937_64 gives, but not what its
+// distributions make of it.
 #pragma once
 
 #include <cmath>

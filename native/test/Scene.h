@@ -1,5 +1,5 @@
-// Faces drawn from a synthetic model and what a camera or a scanner sees of them, computed from the model's own arrays: nothing here
-// goes through the code under test, so that its answers can be held to it.
+// Faces drawn from a synthetic model and what a camera or a scanner sees of them, computed from the model's own
+// arrays: nothing here goes through the code under test, so that its answers can be held to it.
 #pragma once
 
 #include <algorithm>
@@ -102,8 +102,8 @@ class Scene {
   int landmarkCount() const { return static_cast<int>(factors.size()); }
   const LandmarkBasis& basis() const { return scheme->basis; }
 
-  // How many numbers a face's coordinates have: tangent coordinates, rotation, translation (weak perspective: two and the log of the scale),
-  // log of the focal length where it counts as unknown, expressions.
+  // How many numbers a face's coordinates have: tangent coordinates, rotation, translation (weak perspective: two and
+  // the log of the scale), log of the focal length where it counts as unknown, expressions.
   int coordinates(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0) + model->expressionCount(); }
   int expressionStart(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0); }
 
@@ -185,8 +185,8 @@ class Scene {
     return o;
   }
 
-  // The fit's objective, from the definitions in docs/fitting.md. `noise` must be given by the problem. The focal length counts as an unknown
-  // where the problem leaves it open.
+  // The fit's objective, from the definitions in docs/fitting.md. `noise` must be given by the problem. The focal
+  // length counts as an unknown where the problem leaves it open.
   double objective(const Face& face, const FitOptions& options, const FitProblem& problem, bool scan) const {
     const std::vector<double> predicted = observe(face, scan);
     const size_t d = scan ? 3 : 2;

@@ -8,8 +8,8 @@
 
 namespace sfm::test {
 
-// A fit that claims to be usable has finite numbers everywhere, a rotation, expressions within their bounds and a latent on the sphere;
-// one that failed says why.
+// A fit that claims to be usable has finite numbers everywhere, a rotation, expressions within their bounds and a
+// latent on the sphere; one that failed says why.
 inline void checkSound(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options,
                        const Fitted& fitted, bool scan) {
   const bool failed = fitted.status == FitStatus::kFailed;

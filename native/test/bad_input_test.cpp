@@ -1,4 +1,5 @@
-// What cannot be fitted is a failure that says why; it is never a crash, a number that is not one, or a spoiled neighbour.
+// What cannot be fitted is a failure that says why; it is never a crash, a number that is not one, or a spoiled
+// neighbour.
 #include <cmath>
 #include <limits>
 #include <string>

@@ -1,5 +1,6 @@
-// Quadratic programmes within a box, by the optimality conditions that a minimiser of a convex problem must meet, and no other point
-// does: with g = S d - b, a free variable has g = 0, one at its lower bound g >= 0, one at its upper bound g <= 0.
+// Quadratic programmes within a box, by the optimality conditions that a minimiser of a convex problem must meet, and
+// no other point does: with g = S d - b, a free variable has g = 0, one at its lower bound g >= 0, one at its upper
+// bound g <= 0.
 #include <cmath>
 #include <limits>
 #include <string>

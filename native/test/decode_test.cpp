@@ -1,4 +1,5 @@
-// Decoding: every instruction set against the double-precision reference, the same bits however a batch is cut, normals.
+// Decoding: every instruction set against the double-precision reference, the same bits however a batch is cut,
+// normals.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -65,8 +66,9 @@ std::vector<float> decodeAll(const CpuKernels& kernels, const DecodeBasis& basis
   return vertices;
 }
 
-// The error that single precision may make: every vertex is a chain of `columns` multiply-adds (rounded twice each where the machine
-// cannot fuse them), then of three for the pose; each rounds by at most 2^-24 of a partial sum, which the sum of magnitudes bounds.
+// The error that single precision may make: every vertex is a chain of `columns` multiply-adds (rounded twice each
+// where the machine cannot fuse them), then of three for the pose; each rounds by at most 2^-24 of a partial sum,
+// which the sum of magnitudes bounds.
 std::vector<double> errorBound(const DecodeBasis& basis, const Faces& faces) {
   constexpr double kUnit = 1.0 / (1 << 24);
   std::vector<double> bound;
@@ -153,8 +155,9 @@ CASE(every_instruction_set_agrees_with_the_reference) {
         compare(model.decodeBasis(), Faces(model, 9, posed));
       }
     }
-    // A tenth of a micrometre is a hundredth of what 16-bit bases resolve. The partial sums reach a few hundred mm, a metre when posed,
-    // where single precision steps by 3e-5 and 6e-5 mm; a handful of such steps is what 150 roundings add up to.
+    // A tenth of a micrometre is a hundredth of what 16-bit bases resolve. The partial sums reach a few hundred mm, a
+    // metre when posed, where single precision steps by 3e-5 and 6e-5 mm; a handful of such steps is what 150
+    // roundings add up to.
     CHECK_AT_MOST(worst, 3e-4);
     CHECK_AT_MOST(worstPosed, 6e-4);
     note(kernels.name, ": worst error ", worst, " mm in model space, ", worstPosed,

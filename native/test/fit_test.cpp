@@ -1,4 +1,5 @@
-// Fits of synthetic faces: every instruction set against the double-precision reference, and both against what is known of the answer.
+// Fits of synthetic faces: every instruction set against the double-precision reference, and both against what is
+// known of the answer.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -263,8 +264,9 @@ CASE(exact_landmarks_are_met_exactly) {
 
 namespace {
 
-// What a fit under a Gaussian prior leaves of noise sigma in n observations that depend linearly on the unknowns: the residual of a
-// posterior mean has E |r|^2 = sigma^2 trace(I - H), H = J (J^T J / sigma^2 + P)^-1 J^T / sigma^2, over faces drawn from that prior.
+// What a fit under a Gaussian prior leaves of noise sigma in n observations that depend linearly on the unknowns: the
+// residual of a posterior mean has E |r|^2 = sigma^2 trace(I - H), H = J (J^T J / sigma^2 + P)^-1 J^T / sigma^2, over
+// faces drawn from that prior.
 double expectedSquaredResidual(const Scene& scene, const Face& truth, double sigma, bool focal) {
   const size_t n = static_cast<size_t>(scene.coordinates(focal)), d = static_cast<size_t>(scene.model->tangentCount());
   std::vector<double> step(n), normal(n * n), prior(n);
@@ -366,8 +368,8 @@ CASE(faces_are_found_in_hard_poses) {
   note("worst angle ", worst, " degrees");
 }
 
-// The wrong one of its two depth interpretations fits a nearly flat mask almost as well: a fit that tries only one ends there for one
-// face in ten of these.
+// The wrong one of its two depth interpretations fits a nearly flat mask almost as well: a fit that tries only one
+// ends there for one face in ten of these.
 CASE(masks_of_little_depth_are_not_turned_inside_out) {
   SyntheticModelOptions modelOptions;
   modelOptions.tangent = 40;

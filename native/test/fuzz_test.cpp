@@ -1,6 +1,6 @@
-// Random models, schemes, options and problems, many of them hostile, through every kernel: no crash, no hang, and no result that claims
-// to be usable and is not sound. Runs for a few seconds; SFM_FUZZ_SECONDS sets another time, SFM_FUZZ_SEED the first seed (that of
-// a failure is in its message: one iteration from there repeats it).
+// Random models, schemes, options and problems, many of them hostile, through every kernel: no crash, no hang, and no
+// result that claims to be usable and is not sound. Runs for a few seconds; SFM_FUZZ_SECONDS sets another time,
+// SFM_FUZZ_SEED the first seed (that of a failure is in its message: one iteration from there repeats it).
 #include <algorithm>
 #include <chrono>
 #include <cmath>

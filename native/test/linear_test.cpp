@@ -1,6 +1,6 @@
-// The linear algebra of every instruction set against the double-precision reference, from one table of sizes. The bounds are the
-// a-priori ones of rounding-error analysis (Higham 2002, chapters 3, 8 and 10) with u = 2^-24: a result may be off by a few u times the
-// sum of the magnitudes that went into it, times the number of operations.
+// The linear algebra of every instruction set against the double-precision reference, from one table of sizes. The
+// bounds are the a-priori ones of rounding-error analysis (Higham 2002, chapters 3, 8 and 10) with u = 2^-24: a result
+// may be off by a few u times the sum of the magnitudes that went into it, times the number of operations.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -218,7 +218,8 @@ CASE(gram_and_gradient) {
   });
 }
 
-// H = U^T U for the rows eliminated, H = U1^T U1 + S for the rest: the backward error of each entry against the magnitudes in it.
+// H = U^T U for the rows eliminated, H = U1^T U1 + S for the rest: the backward error of each entry against the
+// magnitudes in it.
 CASE(factorisation_full_and_partial) {
   Worst worst("factor");
   forEachTable([&](const LinearTable& kernels) {

@@ -175,8 +175,8 @@ CASE(impossible_priors_are_refused) {
   });
 }
 
-// The columns of the factor are a spread of tangent vectors whose covariance is the prior's: carried to the chart, sum v v^T = P^-1,
-// whatever the coordinates of the file.
+// The columns of the factor are a spread of tangent vectors whose covariance is the prior's: carried to the chart, sum
+// v v^T = P^-1, whatever the coordinates of the file.
 CASE(prior_precision_is_the_inverse_covariance_in_the_chart) {
   for (const bool turned : {false, true}) {
     for (const bool correlated : {false, true}) {

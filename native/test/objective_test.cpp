@@ -1,5 +1,5 @@
-// The objective of a fit and its derivatives, reached from inside the solver: gradient and Gauss-Newton matrix against finite
-// differences, the cost against its definition, the posterior against the inverse of the whole normal matrix.
+// The objective of a fit and its derivatives, reached from inside the solver: gradient and Gauss-Newton matrix against
+// finite differences, the cost against its definition, the posterior against the inverse of the whole normal matrix.
 #include "cpu/FitSolver.h"
 
 #include <algorithm>
@@ -201,8 +201,9 @@ std::vector<double> residualDerivative(FitSolverProbe& probe, int unknown) {
   return sum;
 }
 
-// The matrix of second derivatives of the objective but for the curvature of the residuals: sum_i w_i J_i^T B_i J_i and the priors',
-// where B_i follows the loss's bend along the residual, rho' + 2 q rho'' instead of rho', down to a floor that keeps it positive.
+// The matrix of second derivatives of the objective but for the curvature of the residuals: sum_i w_i J_i^T B_i J_i
+// and the priors', where B_i follows the loss's bend along the residual, rho' + 2 q rho'' instead of rho', down to a
+// floor that keeps it positive.
 std::vector<double> normalMatrix(FitSolverProbe& probe, const Scene& scene, bool scan, bool estimateFocal) {
   const int n = probe.unknowns(), d = scene.model->tangentCount();
   std::vector<std::vector<double>> columns;
@@ -383,7 +384,8 @@ CASE(states_behind_the_camera_are_refused) {
   CHECK(refused > 100 && refused < 500);
 }
 
-// At the optimum the gradient is nothing: what a Newton step would still gain, 1/2 g^T H^-1 g, is lost in the cost's rounding.
+// At the optimum the gradient is nothing: what a Newton step would still gain, 1/2 g^T H^-1 g, is lost in the cost's
+// rounding.
 CASE(gradient_vanishes_at_the_optimum) {
   double worst = 0;
   for (Setting setting : settings()) {

@@ -296,7 +296,8 @@ CASE(gaussian_latents_are_their_own_coordinates) {
   CHECK_NEAR(norm(direction), 1, 1e-15);
 }
 
-// gather() speaks chart coordinates: sinc(theta) rows v + r cos(theta) slack must be the shape that the file's latent decodes to.
+// gather() speaks chart coordinates: sinc(theta) rows v + r cos(theta) slack must be the shape that the file's latent
+// decodes to.
 CASE(gathered_rows_give_the_shape_of_the_latent) {
   for (const bool turned : {false, true}) {
     for (const bool slack : {false, true}) {

@@ -11,7 +11,7 @@ import { landmarkRows, median, rootMeanSquare, transformReference } from '../fix
 /** A face in it is some 400 pixels high at this distance. */
 const CAMERA = { type: 'perspective', focal: 1400, principal: [640, 360] } as const
 const DISTANCE = 630
-const FACES = 40
+const FACES = 24
 
 const model = await defaultModel()
 const { data } = model

@@ -62,7 +62,7 @@ describe('the end of a process with calls under way', () => {
     ['an uncaught exception', 'throw', 1],
     ['a signal', 'signal', 'SIGTERM'],
   ] as const)('%s: is as it should be', { timeout: 600_000 }, async (_, how, end) => {
-    for (let i = 0; i < 3 * patience; i++) {
+    for (let i = 0; i < 2 * patience; i++) {
       const ended = await runProgram('exit.mjs', [how, [0, 5, 25, 12, 1, 40][i % 6]!], i % 2 ? tiny : {})
       if (ended.end !== end) expect(ended).toMatchObject({ end })
     }

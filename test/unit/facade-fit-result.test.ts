@@ -343,6 +343,37 @@ describe('the signs of the angles', () => {
   })
 })
 
+describe('the angles of a scan', () => {
+  it('are those of the head in the scan, which has its own axes', async () => {
+    using model = tinyModel()
+    const fitter = await model.createFitter()
+    const scheme = model.data.schemes.get('ibug68')!
+    const landmarks = decodeLandmarksReference(model.data, scheme, drawFace(model.data, 9).identity)
+    // As in an image, without the flip of axes that leads there.
+    const flip = [1, -1, -1]
+    for (const [yaw, pitch, roll] of [
+      [0, 0, 0],
+      [40, 0, 0],
+      [0, 25, 0],
+      [0, 0, 60],
+      [-30, 15, -20],
+    ] as const) {
+      const rotation = rotationReference(yaw, pitch, roll).map((value, i) => value * flip[Math.floor(i / 3)]!)
+      const at = transformReference(landmarks, { rotation, translation: [5, 6, 7] })
+      const points = Array.from({ length: 68 }, (_, l) => [...at.subarray(3 * l, 3 * l + 3)])
+      const { pose, camera } = await fitter.fit({ scheme: 'ibug68', points, noise: 0.1 })
+      expect(camera).toBeNull()
+      expect(largestDifference(pose.rotation, rotation)).toBeLessThan(0.02)
+      for (const [found, drawn] of [
+        [pose.yaw, yaw],
+        [pose.pitch, pitch],
+        [pose.roll, roll],
+      ] as const)
+        expect(Math.abs(found - drawn)).toBeLessThan(1.5)
+    }
+  })
+})
+
 describe('the uncertainty of an identity', () => {
   it('falls with the noise and with the number of landmarks', async () => {
     const model = await defaultModel()

@@ -1,5 +1,5 @@
-// The linear algebra of one instruction set as a table of functions, so that tests compiled for the baseline can call it: the
-// kernels themselves have internal linkage.
+// The linear algebra of one instruction set as a table of functions, so that tests compiled for the baseline can call
+// it: the kernels themselves have internal linkage.
 #pragma once
 
 #include <vector>
