@@ -24,6 +24,9 @@ export interface DecodeOptions {
   signal?: AbortSignal
 }
 
+/** Landmarks that the native side takes. */
+const LARGEST_SCHEME = 65_536
+
 /** Faces of one sample: more would not fit into memory. */
 const LARGEST_SAMPLE = 1_000_000
 
@@ -177,7 +180,8 @@ export class SphereFaceModel {
     let { vertices } = decoded
     if (out !== undefined && shared === null) {
       if (out.length !== size) throw invalidArgument('out', `to keep its ${size} numbers until the call settles`, out)
-      out.set(vertices)
+      // Of no faces there is nothing to write, not even to memory that is gone.
+      if (size > 0) out.set(vertices)
       vertices = out
     }
     return normals ? { vertices, normals: decoded.normals as Float32Array } : vertices
@@ -227,6 +231,12 @@ export class SphereFaceModel {
       throw invalidArgument('scheme', 'an object with "name" and "points"', scheme)
     if (schemes.has(scheme.name))
       throw invalidArgument('scheme.name', 'a name that the model does not have yet', scheme.name)
+    const { points, reliability } = scheme
+    // Before anything is made as large as these claim to be.
+    if (!Array.isArray(points) || points.length === 0 || points.length > LARGEST_SCHEME)
+      throw invalidArgument('scheme.points', `an array of 1 to ${LARGEST_SCHEME} points`, points)
+    if (reliability !== undefined && (typeof reliability !== 'object' || reliability?.length !== points.length))
+      throw invalidArgument('scheme.reliability', `${points.length} numbers, one a landmark`, reliability)
     const made = makeScheme(scheme, this.data)
     schemes.set(made.name, made)
   }

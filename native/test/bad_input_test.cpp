@@ -60,8 +60,8 @@ const BadInput kBadInputs[] = {
     {"points on a line", FitFailure::kDegenerateLandmarks, false,
      [](Observation& o) {
        each(o, [](size_t i, double* p) {
-         p[0] = 100 + 7.0 * i;
-         p[1] = 300 - 3.0 * i;
+         p[0] = 100 + 7 * static_cast<double>(i);
+         p[1] = 300 - 3 * static_cast<double>(i);
        });
      }},
     {"points on a vertical line", FitFailure::kDegenerateLandmarks, false,
@@ -69,8 +69,8 @@ const BadInput kBadInputs[] = {
     {"points on a line but for their rounding", FitFailure::kDegenerateLandmarks, false,
      [](Observation& o) {
        each(o, [](size_t i, double* p) {
-         p[0] = 100 + 7.0 * i;
-         p[1] = std::round(300 - 3.3 * i);
+         p[0] = 100 + 7 * static_cast<double>(i);
+         p[1] = std::round(300 - 3.3 * static_cast<double>(i));
        });
      }},
     {"points in one place", FitFailure::kDegenerateLandmarks, false,

@@ -32,7 +32,7 @@ struct Faces {
     for (int i = 0; i < count; ++i) {
       for (double& value : tangent) value = normal();
       model.latentFromTangent(tangent.data(), latent.data(), direction.data());
-      std::copy(latent.begin(), latent.end(), identity.begin());
+      for (size_t k = 0; k < latent.size(); ++k) identity[k] = static_cast<float>(latent[k]);
       for (float& value : expression) value = std::min(1.0f, std::fabs(normal()) * 0.4f);
       coefficients.resize(coefficients.size() + columns);
       model.decodeCoefficients(identity.data(), expression.data(),
@@ -42,7 +42,7 @@ struct Faces {
       double rotation[9];
       const double omega[3] = {normal(), normal(), normal()};
       rotationExp(omega, rotation);
-      poses.insert(poses.end(), rotation, rotation + 9);
+      for (double value : rotation) poses.push_back(static_cast<float>(value));
       poses.insert(poses.end(), {50 * normal(), 50 * normal(), 1000 + 100 * normal()});
     }
   }

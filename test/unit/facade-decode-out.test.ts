@@ -124,6 +124,13 @@ describe('out, changed while the call is under way', () => {
     expect(moved.every((value) => value === 0)).toBe(true)
   })
 
+  it('by a transfer of nothing: no faces need no memory', async () => {
+    const out = new Float32Array(0)
+    const decoding = model.decode([], { out })
+    structuredClone(out, { transfer: [out.buffer] })
+    expect(await decoding).toBe(out)
+  })
+
   it('by shrinking: the call is refused', async () => {
     const buffer = resizable(bytes, 2 * bytes)
     const views = [new Float32Array(buffer), new Float32Array(buffer, 0, size)]

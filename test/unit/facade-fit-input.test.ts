@@ -308,6 +308,13 @@ describe('observations that are none', () => {
     await change({ scheme: 'toString' }, /^observation\.scheme: .*no scheme "toString"/, 'UNKNOWN_SCHEME')
   })
 
+  it('in id and subject', async () => {
+    for (const value of [7, true, {}, ['a'], 1n]) {
+      await change({ id: value }, /^observation\.id: expected a string/)
+      await change({ subject: value }, /^observation\.subject: expected a string/)
+    }
+  })
+
   it('in points', async () => {
     for (const points of [
       undefined,

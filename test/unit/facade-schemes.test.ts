@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { SphereFaceModel } from '../../lib/index.js'
+import { expectSfmError } from '../fixtures/expectSfmError.js'
 import { tinySphereModel } from '../fixtures/tinyModel.js'
 
 describe("a scheme of one's own", () => {
@@ -36,6 +37,12 @@ describe("a scheme of one's own", () => {
     expect(result.rmse).toBeLessThan(0.01)
   })
 
+  it('is gone with the model', () => {
+    const model = SphereFaceModel.fromData(tinySphereModel())
+    model.dispose()
+    expectSfmError(() => model.defineScheme({ name: 'mine', points: [1] }), 'DISPOSED')
+  })
+
   it.each([
     ['a name taken', { name: 'tiny12', points: [1] }, /scheme\.name: expected a name that the model does not have/],
     ['no name', { name: '', points: [1] }, /scheme\.name/],
@@ -43,10 +50,33 @@ describe("a scheme of one's own", () => {
     ['a vertex too many', { name: 'a', points: [63] }, /scheme\.points\[0\]: expected vertex indices from 0 to 62/],
     ['two corners', { name: 'a', points: [{ vertices: [1, 2], weights: [1, 0] }] }, /three with their weights/],
     ['weights of sum 2', { name: 'a', points: [{ vertices: [1, 2, 3], weights: [1, 1, 0] }] }, /^scheme: /],
-    ['reliability too short', { name: 'a', points: [1, 2], reliability: [1] }, /^scheme: /],
+    ['a name that is none', { name: 5, points: [1] }, /scheme\.name: expected a string/],
+    ['points that are none', { name: 'a', points: 'all' }, /scheme\.points: expected an array of 1 to 65536 points/],
+    [
+      'too many points',
+      { name: 'a', points: new Array(2 ** 32 - 1) },
+      /scheme\.points: expected an array of 1 to 65536/,
+    ],
+    ['holes', { name: 'a', points: new Array(3) }, /scheme\.points\[0\]: .* received undefined/],
+    ['a point that is none', { name: 'a', points: [1, 'tip'] }, /scheme\.points\[1\]: expected a vertex index/],
+    ['half a vertex', { name: 'a', points: [1.5] }, /scheme\.points\[0\]: expected vertex indices/],
+    [
+      'weights that are none',
+      { name: 'a', points: [{ vertices: [1, 2, 3], weights: [1, 0, Number.NaN] }] },
+      /^scheme: /,
+    ],
+    [
+      'reliability too short',
+      { name: 'a', points: [1, 2], reliability: [1] },
+      /scheme\.reliability: expected 2 numbers/,
+    ],
+    ['no reliability', { name: 'a', points: [1], reliability: null }, /scheme\.reliability: expected 1 numbers/],
+    ['too much of it', { name: 'a', points: [1], reliability: new Array(2 ** 32 - 1) }, /scheme\.reliability/],
+    ['reliability beyond 1', { name: 'a', points: [1], reliability: [2] }, /^scheme: /],
     ['nothing', undefined, /./],
   ])('refuses %s', (_, scheme, message) => {
     using model = SphereFaceModel.fromData(tinySphereModel())
-    expect(() => model.defineScheme(scheme as never)).toThrow(message)
+    expectSfmError(() => model.defineScheme(scheme as never), 'INVALID_ARGUMENT', message)
+    expect(model.schemes).toEqual(['tiny12', 'ibug68'])
   })
 })
