@@ -2,9 +2,11 @@
 // queue, an end in good order.
 #include "cpu/CpuBackend.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -47,6 +49,11 @@ std::vector<Observation> variety(Scene& scene, int count, bool scan) {
     observations.push_back(o);
   }
   return observations;
+}
+
+// NaN marks what is missing: it is the bits that count.
+bool sameBits(const std::vector<float>& values, const float* others) {
+  return std::memcmp(values.data(), others, values.size() * sizeof(float)) == 0;
 }
 
 // Opens when told to; tasks wait at it.
@@ -95,6 +102,50 @@ CASE(bits_do_not_depend_on_threads_or_batch) {
         CHECK(sameFit(*expected, i, *backwards, observations.size() - 1 - i));
         CHECK(sameFit(*expected, i, *fitOn(two, scene, {observations[i]}, {}, scan), 0));
       }
+    }
+  }
+}
+
+// A batch is so many problems, each with its own numbers: the fit of one is what the kernels make of it alone.
+CASE(batches_hand_the_kernels_what_they_were_given) {
+  for (const bool scan : {false, true}) {
+    Scene scene(modelOptions(), 68, true);
+    std::vector<Observation> observations = variety(scene, 20, scan);
+    for (size_t i = 0; i < observations.size(); ++i) {
+      Observation& o = observations[i];
+      o.problem.imageSize = scene.random.uniform(500, 2000);
+      o.problem.noise = i % 2 ? kUnknown : scene.random.uniform(0.5, 3);
+      o.problem.principal[i % 2] += scene.random.uniform(-50, 50);
+      o.confidence.resize(68);
+      for (float& value : o.confidence) value = static_cast<float>(scene.random.uniform());
+    }
+    CpuBackend backend(*cpuKernels().front(), 2, 10);
+    FitOptions options;
+    options.identityPrior = 2;
+    const auto batch = fitOn(backend, scene, observations, options, scan);
+    for (size_t i = 0; i < observations.size(); ++i) {
+      const Fitted alone = scene.fit(cpuKernels().front(), observations[i].view(), options, scan);
+      const double* record = batch->records.data() + i * kRecordSize;
+      const FitSolution arrays = batch->solution(static_cast<int>(i));
+      CHECK_EQUAL(record[kRecordStatus], static_cast<double>(alone.status));
+      CHECK_EQUAL(record[kRecordFailure], static_cast<double>(alone.failure));
+      CHECK_EQUAL(record[kRecordUsable], alone.usable ? 1.0 : 0.0);
+      CHECK_EQUAL(record[kRecordIterations], static_cast<double>(alone.iterations));
+      if (!alone.usable) continue;
+      CHECK_EQUAL(record[kRecordInitialCost], alone.initialCost);
+      CHECK_EQUAL(record[kRecordFinalCost], alone.finalCost);
+      CHECK_EQUAL(record[kRecordRmse], alone.rmse);
+      CHECK_EQUAL(record[kRecordUncertainty], alone.uncertainty);
+      CHECK_EQUAL(record[kRecordFocal], alone.focal);
+      CHECK_EQUAL(record[kRecordScale], alone.scale);
+      CHECK(std::equal(alone.rotation, alone.rotation + 9, record + kRecordRotation));
+      CHECK(std::equal(alone.translation, alone.translation + 3, record + kRecordTranslation));
+      CHECK(std::equal(alone.principal, alone.principal + 2, record + kRecordPrincipal));
+      CHECK(sameBits(alone.identities, arrays.identity));
+      CHECK(sameBits(alone.embeddings, arrays.embedding));
+      CHECK(sameBits(alone.expressions, arrays.expression));
+      CHECK(sameBits(alone.distances, arrays.residuals));
+      CHECK(sameBits(alone.weights, arrays.robustWeights));
     }
   }
 }

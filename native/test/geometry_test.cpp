@@ -295,6 +295,39 @@ CASE(camera_derivatives_agree_with_finite_differences) {
   note("worst relative difference ", worst);
 }
 
+CASE(moments_are_weighted_means) {
+  for (const int dimensions : {2, 3}) {
+    std::vector<PosePoint> points(25);
+    for (PosePoint& point : points)
+      point = {{50 * normal(), 50 * normal(), 30 * normal()},
+               {normal() + 7, normal() - 3, dimensions == 3 ? normal() : 0},
+               uniform(0.01, 3)};
+    const PoseMoments m = poseMoments(points.data(), 25, dimensions);
+    const auto mean = [&](auto value) {
+      double sum = 0, weight = 0;
+      for (const PosePoint& point : points) {
+        sum += point.weight * value(point);
+        weight += point.weight;
+      }
+      return sum / weight;
+    };
+    for (int a = 0; a < 3; ++a) {
+      CHECK_NEAR(m.model[a], mean([a](const PosePoint& p) { return p.model[a]; }), 1e-12);
+      CHECK_NEAR(m.observed[a], mean([a](const PosePoint& p) { return p.observed[a]; }), 1e-13);
+      for (int b = 0; b < 3; ++b) {
+        const auto model = [&](const PosePoint& p, int i) { return p.model[i] - m.model[i]; };
+        const auto observed = [&](const PosePoint& p, int i) { return p.observed[i] - m.observed[i]; };
+        CHECK_NEAR(m.modelSpread[3 * a + b], mean([&](const PosePoint& p) { return model(p, a) * model(p, b); }),
+                   1e-10);
+        CHECK_NEAR(m.observedSpread[3 * a + b],
+                   mean([&](const PosePoint& p) { return observed(p, a) * observed(p, b); }), 1e-12);
+        CHECK_NEAR(m.crossMoment[3 * a + b], mean([&](const PosePoint& p) { return observed(p, a) * model(p, b); }),
+                   1e-11);
+      }
+    }
+  }
+}
+
 CASE(planes_and_lines_are_told_apart) {
   const auto spans = [](int dimensions, auto place) {
     std::vector<PosePoint> points(20);

@@ -31,13 +31,12 @@ struct FitSolverProbe {
     FitFailure failure = solver.selectLandmarks();
     if (failure == FitFailure::kNone) failure = solver.start();
     solver.current_ = 0;
-    setLoss(options.loss);
+    solver.loss_ = options.loss;
+    setBlur(1);
     return failure;
   }
-  void setLoss(RobustLoss loss) {
-    solver.loss_ = loss;
-    solver.blur_ = 1;
-  }
+  // The factor on every sigma.
+  void setBlur(double blur) { solver.blur_ = blur; }
   void solve(const FitProblem& problem, FitSolution& solution) { solver.solve(problem, solution); }
 
   FitState<double>& state() { return workspace.states[solver.current_]; }
@@ -270,8 +269,11 @@ void checkGradient(FitSolverProbe& probe, double* worst) {
 CASE(gradient_agrees_with_finite_differences) {
   double worst = 0;
   for (const Setting& setting : settings()) {
-    Bench bench(setting);
-    checkGradient(bench.probe, &worst);
+    for (const double blur : {1.0, 3.0}) {
+      Bench bench(setting);
+      bench.probe.setBlur(blur);
+      checkGradient(bench.probe, &worst);
+    }
   }
   note("worst relative difference ", worst);
 }
