@@ -19,6 +19,8 @@ export const ERROR_CODES = [
   'QUEUE_FULL',
   /** Memory could not be had. */
   'OUT_OF_MEMORY',
+  /** A computation met numbers it cannot go on with: a singular or indefinite matrix, NaN, a divergence. */
+  'NUMERICAL',
   /** The requested device does not exist on this machine, or was lost. */
   'DEVICE_UNAVAILABLE',
   /** The native addon could not be loaded; the message says what to install. */

@@ -68,8 +68,34 @@ export interface NativeModelTensors {
   triangles: Int32Array
 }
 
+/** Linear algebra on row-major matrices (native/addon/Linear.h); sizes are checked again there. */
+export interface NativeLinear {
+  multiply(
+    a: Float64Array | Float32Array,
+    aRows: number,
+    aColumns: number,
+    transposeA: boolean,
+    b: Float64Array | Float32Array,
+    bRows: number,
+    bColumns: number,
+    transposeB: boolean,
+    add: boolean,
+    out: Float64Array,
+  ): void
+  gram(a: Float64Array | Float32Array, rows: number, columns: number, add: boolean, out: Float64Array): void
+  /** In place. */
+  cholesky(a: Float64Array, n: number): void
+  /** In place of b. */
+  solve(l: Float64Array, n: number, transposed: boolean, b: Float64Array, columns: number): void
+  logDeterminant(l: Float64Array, n: number): number
+  symmetricEigen(a: Float64Array, n: number, values: Float64Array, vectors: Float64Array): void
+  /** Which columns were kept, as 0 or 1; the basis [rows, rank] at the beginning of `out`. */
+  orthonormalise(a: Float64Array, rows: number, columns: number, tolerance: number, out: Float64Array): Uint8Array
+}
+
 export interface NativeBinding {
   NativeModel: new (tensors: NativeModelTensors) => NativeModel
+  linear: NativeLinear
   errorCodes(): string[]
   cpu(): { kernels: string[]; inUse: string; threads: number; pendingCalls: number }
   configureCpu(threads: number, kernels: string): void

@@ -1,6 +1,7 @@
 // The module: NativeModel, and what this machine and build can do.
 #include "addon/AddonData.h"
 #include "addon/Arguments.h"
+#include "addon/Linear.h"
 #include "addon/Napi.h"
 #include "addon/NativeModel.h"
 
@@ -69,6 +70,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("errorCodes", Napi::Function::New(env, errorCodes, "errorCodes"));
   exports.Set("cpu", Napi::Function::New(env, cpu, "cpu"));
   exports.Set("configureCpu", Napi::Function::New(env, configureCpu, "configureCpu"));
+  exports.Set("linear", defineLinear(env));
   exports.Set("cancel", Napi::Function::New(env, cancel, "cancel"));
   return exports;
 }

@@ -15,6 +15,7 @@ namespace sfm {
   X(ABORTED)               \
   X(QUEUE_FULL)            \
   X(OUT_OF_MEMORY)         \
+  X(NUMERICAL)             \
   X(DEVICE_UNAVAILABLE)    \
   X(NATIVE_LOAD_FAILED)    \
   X(MISSING_PEER)          \

@@ -18,6 +18,7 @@ class CpuBackend final : public Backend {
   const char* name() const override { return "cpu"; }
   const CpuKernels& kernels() const { return kernels_; }
   int threadCount() const { return pool_.threadCount(); }
+  ThreadPool& pool() { return pool_; }
 
   void fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) override;
   void decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
