@@ -15,6 +15,8 @@ export interface NativeFitOptions {
   focalStddev: number
   costTolerance: number
   weakPerspective: boolean
+  /** Whether to estimate the nuisances that model and scheme have. */
+  nuisances: boolean
   /** 3D landmarks instead of an image's. */
   scan: boolean
 }
@@ -29,6 +31,8 @@ export interface NativeModel {
     weights: Float32Array
     noiseFactors: Float32Array
     offsets?: Float32Array | undefined
+    /** [q,L,3] mm, a factor of the landmarks' correlated noise. */
+    correlatedNoise?: Float32Array | undefined
   }): number
   fit(
     scheme: number,
@@ -66,6 +70,7 @@ export interface NativeModelTensors {
   identityPriorMean?: Float32Array | undefined
   identityPriorFactor?: Float32Array | undefined
   triangles: Int32Array
+  withinIdentityBasis?: Float32Array | Uint16Array | undefined
 }
 
 /** Linear algebra on row-major matrices (native/addon/Linear.h); sizes are checked again there. */

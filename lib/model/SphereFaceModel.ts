@@ -339,6 +339,7 @@ export class SphereFaceModel {
         weights: scheme.weights,
         noiseFactors: noiseFactors(scheme),
         ...(scheme.offset && { offsets: scheme.offset }),
+        ...(scheme.noiseFactor && { correlatedNoise: scheme.noiseFactor }),
       })
       this.#schemes.set(scheme.name, number)
       return number

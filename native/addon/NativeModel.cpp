@@ -46,18 +46,8 @@ BasisView basis(const Napi::Value& value, const char* name, size_t row) {
   return view;
 }
 
-size_t bytesOf(const DecodeBasis& basis) {
-  return basis.mean.size() * sizeof(float) + basis.halves.size() * sizeof(uint16_t) +
-         basis.floats.size() * sizeof(float);
-}
-
-size_t bytesOf(const FaceModel& model) {
-  return bytesOf(model.decodeBasis()) + (model.triangles().size() + model.adjacency().size()) * sizeof(int32_t) +
-         model.priorPrecision().size() * sizeof(double);
-}
-
 size_t bytesOf(const LandmarkScheme& scheme) {
-  return bytesOf(scheme.points) + scheme.basis.rows.size() * sizeof(float);
+  return scheme.points.bytes() + scheme.basis.rows.size() * sizeof(float);
 }
 
 // Memory that JavaScript takes over: no copy, unless the runtime forbids external memory.
@@ -92,6 +82,7 @@ FitOptions fitOptions(const Napi::Object& from) {
   options.focalStddev = number(from.Get("focalStddev"), "focalStddev");
   options.costTolerance = number(from.Get("costTolerance"), "costTolerance");
   options.weakPerspective = from.Get("weakPerspective").ToBoolean();
+  options.nuisances = from.Get("nuisances").ToBoolean();
   std::string why;
   if (!options.isValid(&why)) invalid(why);
   return options;
@@ -117,7 +108,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     const Napi::Value meanValue = from.Get("mean"), identityValue = from.Get("identityBasis"),
                       expressionValue = from.Get("expressionBasis"), boundsValue = from.Get("expressionBounds"),
                       stddevValue = from.Get("expressionStddev"), priorMeanValue = from.Get("identityPriorMean"),
-                      priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles");
+                      priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles"),
+                      withinIdentityValue = from.Get("withinIdentityBasis");
     FaceModelSource source;
     const ArrayView<float> mean = array<float>(meanValue, "mean");
     if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24))
@@ -126,6 +118,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     source.mean = mean.data;
     source.identity = basis(identityValue, "identityBasis", mean.size);
     source.expression = basis(expressionValue, "expressionBasis", mean.size);
+    if (!isAbsent(withinIdentityValue))
+      source.withinIdentity = basis(withinIdentityValue, "withinIdentityBasis", mean.size);
     const size_t k = static_cast<size_t>(source.identity.columns), e = static_cast<size_t>(source.expression.columns);
     source.expressionBounds = array<float>(boundsValue, "expressionBounds", 2 * e).data;
     source.expressionStddev = array<float>(stddevValue, "expressionStddev", e).data;
@@ -139,7 +133,7 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     source.triangles = triangles.data;
     source.triangleCount = static_cast<int>(triangles.size / 3);
     model_ = std::make_shared<const FaceModel>(source);
-    reportMemory(info.Env(), bytesOf(*model_));
+    reportMemory(info.Env(), model_->bytes());
   });
 }
 
@@ -158,7 +152,8 @@ Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
     const Napi::Object from = object(info[0], "scheme");
     // As above: first every property, then the pointers.
     const Napi::Value indicesValue = from.Get("indices"), weightsValue = from.Get("weights"),
-                      factorsValue = from.Get("noiseFactors"), offsetsValue = from.Get("offsets");
+                      factorsValue = from.Get("noiseFactors"), offsetsValue = from.Get("offsets"),
+                      correlatedNoiseValue = from.Get("correlatedNoise");
     LandmarkSchemeSource source;
     const ArrayView<int32_t> view = array<int32_t>(indicesValue, "indices");
     if (view.size == 0 || view.size % 3 != 0 || view.size / 3 > 65536)
@@ -171,6 +166,13 @@ Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
     source.weights = array<float>(weightsValue, "weights", 3 * count).data;
     source.noiseFactors = array<float>(factorsValue, "noiseFactors", count).data;
     if (!isAbsent(offsetsValue)) source.offsets = array<float>(offsetsValue, "offsets", 3 * count).data;
+    if (!isAbsent(correlatedNoiseValue)) {
+      const ArrayView<float> factor = array<float>(correlatedNoiseValue, "correlatedNoise");
+      if (factor.size % (3 * count) != 0 || factor.size / (3 * count) > 1024)
+        invalid("correlatedNoise: expected up to 1,024 rows of " + std::to_string(3 * count) + " numbers");
+      source.correlatedNoiseCount = static_cast<int>(factor.size / (3 * count));
+      source.correlatedNoise = factor.data;
+    }
     schemes_.push_back(std::make_shared<const LandmarkScheme>(*model(), source));
     reportMemory(info.Env(), reportedBytes_ + bytesOf(*schemes_.back()));
     return Napi::Number::New(info.Env(), static_cast<double>(schemes_.size() - 1));

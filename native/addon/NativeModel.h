@@ -16,7 +16,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   void Finalize(Napi::Env env) override;
 
  private:
-  // addScheme({ indices, weights, noiseFactors, offsets? }) -> scheme number
+  // addScheme({ indices, weights, noiseFactors, offsets?, correlatedNoise? }) -> scheme number
   Napi::Value addScheme(const Napi::CallbackInfo& info);
   // fit(scheme, options, points, confidence | null, cameras, callback) -> call number
   Napi::Value fit(const Napi::CallbackInfo& info);

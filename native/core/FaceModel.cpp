@@ -71,19 +71,35 @@ bool invertSymmetric(std::vector<double>& a, int n) {
 
 float BasisView::at(size_t i) const { return floats ? floats[i] : halfToFloat(halves[i]); }
 
+size_t DecodeBasis::bytes() const {
+  return mean.size() * sizeof(float) + halves.size() * sizeof(uint16_t) + floats.size() * sizeof(float);
+}
+
 FaceModel::FaceModel(const FaceModelSource& source)
     : vertexCount_(source.vertexCount),
       identityCount_(source.identity.columns),
       expressionCount_(source.expression.columns),
+      withinIdentityCount_(source.withinIdentity.columns),
       spherical_(source.priorMean != nullptr) {
   const int n = vertexCount_, k = identityCount_, e = expressionCount_;
   if (n < 1 || n > (1 << 24)) invalid("mean: expected 1 to 16,777,216 vertices");
   if (k < (spherical_ ? 2 : 1) || k > 4096) invalid("identity_basis: expected 2 to 4,096 latents");
   if (e < 0 || e > 4096) invalid("expression_basis: expected at most 4,096 expressions");
+  if (withinIdentityCount_ < 0 || withinIdentityCount_ > 1024)
+    invalid("within_identity_basis: expected at most 1,024 columns");
   const size_t row = static_cast<size_t>(n) * 3;
   requireFinite(source.mean, row, "mean");
   requireFinite(source.identity, row * k, "identity_basis");
   if (e > 0) requireFinite(source.expression, row * e, "expression_basis");
+  if (withinIdentityCount_ > 0) {
+    const size_t size = row * withinIdentityCount_;
+    const BasisView& within = source.withinIdentity;
+    requireFinite(within, size, "within_identity_basis");
+    if (within.floats)
+      withinIdentityFloats_.assign(within.floats, within.floats + size);
+    else
+      withinIdentityHalves_.assign(within.halves, within.halves + size);
+  }
 
   expressionBounds_.assign(source.expressionBounds, source.expressionBounds + 2 * static_cast<size_t>(e));
   expressionStddev_.assign(source.expressionStddev, source.expressionStddev + e);
@@ -218,8 +234,20 @@ float FaceModel::packed(size_t vertex, int axis, int column) const {
   return decodeBasis_.isHalf() ? halfToFloat(decodeBasis_.halves[at]) : decodeBasis_.floats[at];
 }
 
+BasisView FaceModel::withinIdentity() const {
+  return {withinIdentityFloats_.empty() ? nullptr : withinIdentityFloats_.data(),
+          withinIdentityHalves_.empty() ? nullptr : withinIdentityHalves_.data(), withinIdentityCount_};
+}
+
+size_t FaceModel::bytes() const {
+  return decodeBasis_.bytes() + (triangles_.size() + adjacency_.size()) * sizeof(int32_t) +
+         priorPrecision_.size() * sizeof(double) + withinIdentityFloats_.size() * sizeof(float) +
+         withinIdentityHalves_.size() * sizeof(uint16_t);
+}
+
 void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) const {
-  const int d = tangentCount(), columns = d + 1 + expressionCount_;
+  const int d = tangentCount(), columns = d + 1 + expressionCount_ + withinIdentityCount_;
+  const BasisView within = withinIdentity();
   const int identityColumns = static_cast<int>(identityColumns_.size());
   std::vector<double> identity(identityCount_);
   for (int a = 0; a < 3; ++a) {
@@ -235,6 +263,8 @@ void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) co
                                        static_cast<size_t>(a) * DecodeBasis::kPanel + vertex % DecodeBasis::kPanel];
       for (int c = 0; c < identityColumns; ++c) identity[identityColumns_[c]] += w * packed(vertex, a, c);
       for (int c = 0; c < expressionCount_; ++c) row[d + 1 + c] += w * packed(vertex, a, identityColumns + c);
+      for (int c = 0; c < withinIdentityCount_; ++c)
+        row[d + 1 + expressionCount_ + c] += w * within.at((static_cast<size_t>(c) * vertexCount_ + vertex) * 3 + a);
     }
     // The file's latent has unit norm; the chart's sphere has radius r, so its basis is r times smaller.
     reflect(identity.data());

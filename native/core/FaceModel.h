@@ -26,6 +26,7 @@ struct FaceModelSource {
   const float* expressionStddev = nullptr;  // [E]
   const float* priorMean = nullptr;         // [K] unit; null for a Gaussian model
   const float* priorFactor = nullptr;       // [K,K]; null for a Gaussian model
+  BasisView withinIdentity;                 // [Q,N,3] mm; no columns: none
   const int32_t* triangles = nullptr;       // [F,3]
   int triangleCount = 0;
 };
@@ -49,6 +50,7 @@ struct DecodeBasis {
   AlignedBuffer<uint16_t> halves;    // [panel][column][48], or
   AlignedBuffer<float> floats;       // the same
   bool isHalf() const { return halves.data() != nullptr; }
+  size_t bytes() const;
 };
 
 class FaceModel {
@@ -59,6 +61,8 @@ class FaceModel {
   int vertexCount() const { return vertexCount_; }
   int identityCount() const { return identityCount_; }      // K as in the file
   int expressionCount() const { return expressionCount_; }  // E
+  // Q: variation of one person that is neither identity nor expression; a nuisance of the fit, no part of decoding.
+  int withinIdentityCount() const { return withinIdentityCount_; }
   // Dimension of the tangent space: K - 1 on the sphere, K for a Gaussian model.
   int tangentCount() const { return spherical_ ? identityCount_ - 1 : identityCount_; }
   bool spherical() const { return spherical_; }
@@ -78,11 +82,12 @@ class FaceModel {
   const std::vector<int32_t>& adjacencyStart() const { return adjacencyStart_; }
 
   const DecodeBasis& decodeBasis() const { return decodeBasis_; }
+  size_t bytes() const;  // of memory
   // The file's identity column that each packed identity column holds.
   const std::vector<int32_t>& identityColumns() const { return identityColumns_; }
 
   // Mean and basis of one surface point in chart coordinates: out[axis][column], columns = tangent (D, unit variance),
-  // slack (1), expression (E).
+  // slack (1), expression (E), within identity (Q).
   void gather(const SurfacePoint& point, double* mean, double* rows) const;
 
   // Chart coordinates [D] at unit variance to the file's latent [K], and the direction of the chart coordinates [D]
@@ -99,11 +104,13 @@ class FaceModel {
 
  private:
   float packed(size_t vertex, int axis, int column) const;
+  BasisView withinIdentity() const;
   void reflect(double* latent) const;
 
   int vertexCount_;
   int identityCount_;
   int expressionCount_;
+  int withinIdentityCount_;
   bool spherical_;
   bool hasSlack_ = false;
   double radius_ = 0;
@@ -117,6 +124,8 @@ class FaceModel {
   std::vector<int32_t> adjacencyStart_;
   std::vector<int32_t> identityColumns_;
   DecodeBasis decodeBasis_;
+  std::vector<float> withinIdentityFloats_;  // [Q,N,3] as in the file, or
+  std::vector<uint16_t> withinIdentityHalves_;  // the same
 };
 
 }  // namespace sfm

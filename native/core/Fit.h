@@ -22,6 +22,7 @@ struct FitOptions {
   double focalStddev = 0.35;  // of log f, when the focal length is estimated
   double costTolerance = 1e-6;  // stop when the relative decrease falls below it
   bool weakPerspective = false;
+  bool nuisances = true;  // estimate the nuisances that model and scheme have; false: as if they had none
 
   // In the manner of Ceres: false, and why, where a value makes no sense.
   bool isValid(std::string* why) const;
@@ -56,7 +57,7 @@ struct FitSolution {
   int iterations = 0;
   double initialCost = 0;
   double finalCost = 0;
-  double rmse = 0;  // pixels or mm
+  double rmse = 0;  // pixels or mm, of the face without its nuisances
   double uncertainty = 0;  // radians
   double rotation[9] = {0};
   double translation[3] = {0};  // mm
@@ -66,8 +67,9 @@ struct FitSolution {
   float* identity = nullptr;  // [K]
   float* embedding = nullptr;  // [D]
   float* expression = nullptr;  // [E]
-  float* residuals = nullptr;  // [L] pixels or mm; NaN where missing
-  float* robustWeights = nullptr;  // [L] 1: an inlier, 0: ignored; NaN where missing
+  double* nuisances = nullptr;  // [Q + q], zero where they are not estimated; null: not wanted
+  float* residuals = nullptr;  // [L] pixels or mm, of the face without its nuisances; NaN where missing
+  float* robustWeights = nullptr;  // [L] with its nuisances. 1: an inlier, 0: ignored; NaN where missing
 };
 
 constexpr int kMinimumImageLandmarks = 6;

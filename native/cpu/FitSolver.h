@@ -1,6 +1,6 @@
 // Levenberg-Marquardt for one face (docs/fitting.md). The unknowns are ordered
-//     [ v: identity in normal coordinates | pose and camera | e: expressions ]
-// so that eliminating the first two leaves the expressions' Schur complement, on which the bounds are imposed exactly.
+//     [ v: identity in normal coordinates | pose and camera | nuisances | e: expressions ]
+// so that eliminating all but the last leaves the expressions' Schur complement, on which the bounds are imposed exactly.
 // `Kernels` supplies the products in one precision and instruction set; everything else is the same code for all of
 // them.
 #pragma once
@@ -35,6 +35,7 @@ class FitSolver {
         dimensions_(image_ ? 2 : 3),
         w_(workspace),
         d_(basis.tangentCount),
+        n_(options.nuisances ? basis.nuisanceCount : 0),
         e_(basis.expressionCount),
         inverseRadius_(model.inverseRadius()) {}
 
@@ -192,11 +193,11 @@ class FitSolver {
   bool evaluate(const FitState<Real>& state, FitEvaluation<Real>& out) {
     const int rows = 3 * basis_.landmarkCount;
     const Real* latents = state.latents.data();
-    const int start = basis_.expressionStart;
-    Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, start, latents, out.identityPart.data());
-    if (e_ > 0)
+    Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, basis_.nuisanceStart, latents, out.identityPart.data());
+    const int start = n_ > 0 ? basis_.nuisanceStart : basis_.expressionStart;
+    if (basis_.nuisanceStart < basis_.stride)
       Kernels::rowDots(basis_.rows.data() + start, rows, basis_.stride, basis_.stride - start, latents + start,
-                       w_.expressionPart.data());
+                       w_.linearPart.data());
     const ChartScalars s = chart(state);
     const double scale = exp(state.camera.logScale);
     const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
@@ -206,8 +207,7 @@ class FitSolver {
       double shape[3];
       for (int a = 0; a < 3; ++a)
         shape[a] = static_cast<double>(basis_.mean[at + a]) + s.cosine * static_cast<double>(basis_.slack[at + a]) +
-                   s.sinc * static_cast<double>(out.identityPart[at + a]) +
-                   static_cast<double>(w_.expressionPart[at + a]);
+                   s.sinc * static_cast<double>(out.identityPart[at + a]) + static_cast<double>(w_.linearPart[at + a]);
       double* x = out.turned.data() + 3L * i;
       for (int a = 0; a < 3; ++a)
         x[a] = state.rotation[3 * a] * shape[0] + state.rotation[3 * a + 1] * shape[1] +
@@ -256,6 +256,7 @@ class FitSolver {
       expression += z * z;
     }
     double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
+    if (n_ > 0) total += 0.5 * squaredNorm(v + basis_.nuisanceStart, n_);
     if (estimateFocal_) {
       const double z = (state.camera.logFocal - focalPrior_) / options_.focalStddev;
       total += 0.5 * z * z;
@@ -265,9 +266,10 @@ class FitSolver {
 
   // --- Normal equations ---------------------------------------------------------------------------------------------
 
-  int unknowns() const { return d_ + poseCount_ + e_; }
+  int unknowns() const { return d_ + poseCount_ + n_ + e_; }
   int poseStart() const { return d_; }
-  int expressionColumn() const { return d_ + poseCount_; }
+  int nuisanceColumn() const { return d_ + poseCount_; }
+  int expressionColumn() const { return d_ + poseCount_ + n_; }
 
   // H and g of the current weights at a state that has been evaluated.
   void linearise(const FitState<Real>& state, const FitEvaluation<Real>& at) {
@@ -321,7 +323,7 @@ class FitSolver {
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
-    const int start = basis_.expressionStart;
+    const int width = basis_.nuisanceStart;  // of the identity's part of a row
     const Real* v = state.latents.data();
     for (int a = 0; a < dimensions_; ++a) {
       Real* out = w_.jacobian.data() + static_cast<long>(row + a) * w_.ld;
@@ -330,25 +332,27 @@ class FitSolver {
       for (int c = 0; c < 3; ++c)
         g[c] = weight * (jxa[0] * state.rotation[c] + jxa[1] * state.rotation[3 + c] + jxa[2] * state.rotation[6 + c]);
       Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
-                       static_cast<Real>(s.sinc * g[2]), bz, start, out);
+                       static_cast<Real>(s.sinc * g[2]), bz, width, out);
       if (inverseRadius_ > 0) {
         double radial = 0;
         for (int c = 0; c < 3; ++c)
           radial += g[c] * (s.kappa * static_cast<double>(at.identityPart[3 * landmark + c]) * inverseRadius_ -
                             s.sinc * static_cast<double>(basis_.slack[3 * landmark + c]) * inverseRadius_);
-        Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, start, out);
+        Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, width, out);
       }
-      // The pose overwrites the padding behind v, then the expressions follow.
+      // Each part overwrites the padding behind the one before.
       double rotational[3];
       cross(x, jxa, rotational);
       Real* pose = out + poseStart();
       for (int c = 0; c < 3; ++c) pose[c] = static_cast<Real>(weight * rotational[c]);
       for (int c = 3; c < poseCount_; ++c)
         pose[c] = static_cast<Real>(weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]));
-      Real* expression = out + expressionColumn();
-      if (e_ > 0)
-        Kernels::combine(static_cast<Real>(g[0]), bx + start, static_cast<Real>(g[1]), by + start,
-                         static_cast<Real>(g[2]), bz + start, basis_.stride - start, expression);
+      const auto linear = [&](int begin, int end, Real* to) {
+        Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
+                         static_cast<Real>(g[2]), bz + begin, end - begin, to);
+      };
+      if (n_ > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
+      if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
       for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
       w_.weighted[row + a] = static_cast<Real>(weight / along * at.residual[3L * i + a]);
     }
@@ -389,6 +393,11 @@ class FitSolver {
       const double precision = 1 / (options_.focalStddev * options_.focalStddev);
       h[static_cast<long>(at) * ld + at] += static_cast<Real>(precision);
       g[at] += static_cast<Real>(precision * (state.camera.logFocal - focalPrior_));
+    }
+    for (int i = 0; i < n_; ++i) {
+      const int at = nuisanceColumn() + i;
+      h[static_cast<long>(at) * ld + at] += 1;
+      g[at] += v[basis_.nuisanceStart + i];
     }
     for (int i = 0; i < e_; ++i) {
       const int at = expressionColumn() + i;
@@ -492,6 +501,10 @@ class FitSolver {
       const double norm = sqrt(squaredNorm(v, d_));
       if (norm > most)
         for (int i = 0; i < d_; ++i) v[i] *= static_cast<Real>(most / norm);
+    }
+    for (int i = 0; i < n_; ++i) {
+      const int at = basis_.nuisanceStart + i;
+      v[at] = from.latents[at] + f * w_.step[nuisanceColumn() + i];
     }
     for (int i = 0; i < e_; ++i) {
       Real value = from.latents[basis_.expressionStart + i] + f * w_.step[expressionColumn() + i];
@@ -619,26 +632,26 @@ class FitSolver {
   }
 
   // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior
-  // covariance of v with pose, camera and expressions integrated out (Laplace's approximation). Eliminating those
-  // leaves the Schur complement of v: the information on the identity. The last linearisation serves: it was made a
-  // step that gained next to nothing before the optimum.
+  // covariance of v with all other unknowns integrated out (Laplace's approximation). Eliminating those leaves the
+  // Schur complement of v: the information on the identity. The last linearisation serves: it was made a step that
+  // gained next to nothing before the optimum.
   double posteriorUncertainty() {
-    const int n = unknowns(), ld = w_.ld, nuisances = n - d_;
+    const int n = unknowns(), ld = w_.ld, others = n - d_;
     Real* permuted = w_.damped.data();
-    // [pose, expression, v]: the nuisances move to the front.
+    // [pose, nuisances, expression, v]: the others move to the front.
     for (int i = 0; i < n; ++i) {
       const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
       if (i < d_) {
-        Real* to = permuted + static_cast<long>(nuisances + i) * ld + nuisances;
+        Real* to = permuted + static_cast<long>(others + i) * ld + others;
         for (int j = i; j < d_; ++j) to[j] = from[j];
-        for (int j = d_; j < n; ++j) permuted[static_cast<long>(j - d_) * ld + nuisances + i] = from[j];
+        for (int j = d_; j < n; ++j) permuted[static_cast<long>(j - d_) * ld + others + i] = from[j];
       } else {
         Real* to = permuted + static_cast<long>(i - d_) * ld - d_;
         for (int j = i; j < n; ++j) to[j] = from[j];
       }
     }
     if (!Kernels::factor(permuted, n, n, ld)) return NAN;
-    const double trace = Kernels::inverseTrace(permuted, nuisances, n, ld, w_.inverse.data());
+    const double trace = Kernels::inverseTrace(permuted, others, n, ld, w_.inverse.data());
     // A flat (Gaussian) model has no radius; its latents' typical length stands in.
     return sqrt(trace) * (inverseRadius_ > 0 ? inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
   }
@@ -670,11 +683,15 @@ class FitSolver {
     for (int i = 0; i < model_.identityCount(); ++i) solution.identity[i] = static_cast<float>(latent[i]);
     for (int i = 0; i < d_; ++i) solution.embedding[i] = static_cast<float>(direction[i]);
     for (int i = 0; i < e_; ++i) solution.expression[i] = static_cast<float>(state.latents[basis_.expressionStart + i]);
+    for (int i = 0; solution.nuisances && i < basis_.nuisanceCount; ++i)
+      solution.nuisances[i] = static_cast<double>(state.latents[basis_.nuisanceStart + i]);
     if (solution.failure != FitFailure::kNone) return;
 
+    // The distances are those of the face that is reported, without its nuisances; the weights are the likelihood's.
+    const FitEvaluation<Real>& bare = n_ > 0 ? withoutNuisances() : at;
     double sum = 0;
     for (int i = 0; i < activeCount_; ++i) {
-      const double* r = at.residual.data() + 3L * i;
+      const double* r = bare.residual.data() + 3L * i;
       const double squared = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
       sum += squared;
       solution.residuals[w_.active[i]] = static_cast<float>(sqrt(squared));
@@ -689,13 +706,26 @@ class FitSolver {
         isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
   }
 
+  // What the current state predicts with its nuisances at zero. Takes the place of the last trial.
+  const FitEvaluation<Real>& withoutNuisances() {
+    const FitState<Real>& from = w_.states[current_];
+    FitState<Real>& to = w_.states[1 - current_];
+    for (int i = 0; i < basis_.stride; ++i) to.latents[i] = from.latents[i];
+    for (int i = 0; i < n_; ++i) to.latents[basis_.nuisanceStart + i] = 0;
+    for (int i = 0; i < 9; ++i) to.rotation[i] = from.rotation[i];
+    for (int a = 0; a < 3; ++a) to.translation[a] = from.translation[a];
+    to.camera = from.camera;
+    evaluate(to, w_.evaluations[1 - current_]);
+    return w_.evaluations[1 - current_];
+  }
+
   const FaceModel& model_;
   const LandmarkBasis& basis_;
   const FitOptions& options_;
   const bool image_;
   const int dimensions_;
   FitWorkspace<Real>& w_;
-  const int d_, e_;
+  const int d_, n_, e_;  // identities, nuisances, expressions
   const double inverseRadius_;
   const FitProblem* problem_ = nullptr;
   int activeCount_ = 0;

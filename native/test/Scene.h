@@ -23,6 +23,7 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 struct Face {
   std::vector<double> latent;  // [K]
   std::vector<double> expression;  // [E]
+  std::vector<double> nuisances;  // [Q + q]
   double rotation[9];
   double translation[3];  // mm; for weak perspective the third is not used
   double focal = 0;  // pixels; 0: weak perspective with `scale`, or a scan
@@ -59,17 +60,21 @@ struct Fitted : FitSolution {
       : identities(model.identityCount()),
         embeddings(model.tangentCount()),
         expressions(model.expressionCount()),
+        allNuisances(basis.nuisanceCount),
         distances(basis.landmarkCount),
         weights(basis.landmarkCount) {
     identity = identities.data();
     embedding = embeddings.data();
     expression = expressions.data();
+    nuisances = allNuisances.data();
     residuals = distances.data();
     robustWeights = weights.data();
   }
   Fitted(Fitted&&) = default;
   Fitted(const Fitted&) = delete;
-  std::vector<float> identities, embeddings, expressions, distances, weights;
+  std::vector<float> identities, embeddings, expressions;
+  std::vector<double> allNuisances;
+  std::vector<float> distances, weights;
 };
 
 class Scene {
@@ -95,6 +100,10 @@ class Scene {
           identity_.push_back(at(synthetic.identity(), k, l, a));
         for (size_t e = 0; e < static_cast<size_t>(model->expressionCount()); ++e)
           expression_.push_back(at(synthetic.expression(), e, l, a));
+        for (size_t q = 0; q < static_cast<size_t>(options.withinIdentity); ++q)
+          nuisances_.push_back(at(synthetic.withinIdentity(), q, l, a));
+        for (size_t q = 0; q < static_cast<size_t>(options.correlatedNoise); ++q)
+          nuisances_.push_back(synthetic.correlatedNoise()[(q * static_cast<size_t>(landmarks) + l) * 3 + a]);
       }
     }
   }
@@ -103,9 +112,10 @@ class Scene {
   const LandmarkBasis& basis() const { return scheme->basis; }
 
   // How many numbers a face's coordinates have: tangent coordinates, rotation, translation (weak perspective: two and
-  // the log of the scale), log of the focal length where it counts as unknown, expressions.
-  int coordinates(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0) + model->expressionCount(); }
-  int expressionStart(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0); }
+  // the log of the scale), log of the focal length where it counts as unknown, nuisances, expressions.
+  int coordinates(bool focal) const { return expressionStart(focal) + model->expressionCount(); }
+  int nuisanceStart(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0); }
+  int expressionStart(bool focal) const { return nuisanceStart(focal) + basis().nuisanceCount; }
 
   // The face a step away along its coordinates.
   Face moved(const Face& face, const std::vector<double>& step, bool focal) const {
@@ -122,18 +132,21 @@ class Scene {
     for (size_t a = 0; a < (weak ? 2 : 3); ++a) to.translation[a] += step[d + 3 + a];
     if (weak) to.scale *= std::exp(step[d + 5]);
     if (focal) to.focal *= std::exp(step[d + 6]);
+    for (size_t i = 0; i < face.nuisances.size(); ++i)
+      to.nuisances[i] += step[static_cast<size_t>(nuisanceStart(focal)) + i];
     for (size_t e = 0; e < face.expression.size(); ++e)
       to.expression[e] += step[static_cast<size_t>(expressionStart(focal)) + e];
     return to;
   }
 
-  // The landmarks [L,3] in model space, mm.
+  // The landmarks [L,3] in model space, mm, displaced by the nuisances.
   std::vector<double> shape(const Face& face) const {
     std::vector<double> points(mean_);
-    const size_t k = face.latent.size(), e = face.expression.size();
+    const size_t k = face.latent.size(), e = face.expression.size(), q = face.nuisances.size();
     for (size_t i = 0; i < points.size(); ++i) {
       for (size_t c = 0; c < k; ++c) points[i] += identity_[i * k + c] * face.latent[c];
       for (size_t c = 0; c < e; ++c) points[i] += expression_[i * e + c] * face.expression[c];
+      for (size_t c = 0; c < q; ++c) points[i] += nuisances_[i * q + c] * face.nuisances[c];
     }
     return points;
   }
@@ -169,6 +182,7 @@ class Scene {
       const double value = model->expressionStddev()[e] * random.normal();
       face.expression.push_back(view.gaussianExpression ? value : std::min(1.0, std::fabs(value)));
     }
+    for (int i = 0; i < basis().nuisanceCount; ++i) face.nuisances.push_back(random.normal());
     setPose(view, &face);
     return face;
   }
@@ -208,6 +222,7 @@ class Scene {
     }
     for (size_t e = 0; e < face.expression.size(); ++e)
       cost += 0.5 * options.expressionPrior * std::pow(face.expression[e] / model->expressionStddev()[e], 2);
+    for (const double value : face.nuisances) cost += 0.5 * value * value;
     if (!scan && !options.weakPerspective && !(problem.focal > 0))
       cost += 0.5 * std::pow(std::log(face.focal / (1.2 * problem.imageSize)) / options.focalStddev, 2);
     return cost;
@@ -218,6 +233,7 @@ class Scene {
     Face face;
     face.latent.assign(s.identity, s.identity + model->identityCount());
     face.expression.assign(s.expression, s.expression + model->expressionCount());
+    face.nuisances.assign(s.nuisances, s.nuisances + basis().nuisanceCount);
     std::copy(s.rotation, s.rotation + 9, face.rotation);
     std::copy(s.translation, s.translation + 3, face.translation);
     std::copy(s.principal, s.principal + 2, face.principal);
@@ -267,7 +283,7 @@ class Scene {
     face->principal[1] = view.scan ? 0 : 360;
   }
 
-  std::vector<double> mean_, identity_, expression_;  // [L,3], [L,3,K], [L,3,E]
+  std::vector<double> mean_, identity_, expression_, nuisances_;  // [L,3], [L,3,K], [L,3,E], [L,3,Q+q]
   std::unique_ptr<FitWorkspace<float>> single_;
   std::unique_ptr<FitWorkspace<double>> twice_;
 };

@@ -42,6 +42,7 @@ struct FitSolverProbe {
   FitState<double>& state() { return workspace.states[solver.current_]; }
   int unknowns() const { return solver.unknowns(); }
   int poseStart() const { return solver.poseStart(); }
+  int nuisanceColumn() const { return solver.nuisanceColumn(); }
   int expressionColumn() const { return solver.expressionColumn(); }
   int activeCount() const { return solver.activeCount_; }
 
@@ -117,10 +118,23 @@ std::vector<Setting> settings() {
   weak.weak = true;
   scan.scan = true;
   scan.noise = 2;
-  const SyntheticModelOptions models[] = {small(true), small(false), small(true, true), small(true, false, true),
-                                          small(true, true, true, true)};
-  const char* names[] = {"sphere", "gaussian", "slack", "general prior", "general prior, slack, turned"};
-  for (size_t m = 0; m < 5; ++m) {
+  SyntheticModelOptions nuisances = small(true, false, true), noise = small(false);
+  nuisances.withinIdentity = 3;
+  nuisances.correlatedNoise = 2;
+  nuisances.half = true;
+  noise.correlatedNoise = 5;
+  noise.expressions = 0;
+  const SyntheticModelOptions models[] = {
+      small(true), small(false), small(true, true), small(true, false, true), small(true, true, true, true),
+      nuisances,   noise};
+  const char* names[] = {"sphere",
+                         "gaussian",
+                         "slack",
+                         "general prior",
+                         "general prior, slack, turned",
+                         "general prior, nuisances",
+                         "gaussian, correlated noise, no expressions"};
+  for (size_t m = 0; m < std::size(models); ++m) {
     for (const RobustLoss loss : {RobustLoss::kSquared, RobustLoss::kStudentT}) {
       FitOptions options;
       options.loss = loss;
@@ -161,6 +175,8 @@ class Bench {
     for (int i = 0; i < scene.model->tangentCount(); ++i) state.latents[i] = 0.8 * scene.random.normal();
     for (int i = 0; i < scene.model->expressionCount(); ++i)
       state.latents[scene.basis().expressionStart + i] = 0.3 * scene.random.normal();
+    for (int i = 0; i < scene.basis().nuisanceCount; ++i)
+      state.latents[scene.basis().nuisanceStart + i] = scene.random.normal();
     state.camera.logFocal += setting.estimateFocal ? 0.2 : 0;
     state.camera.logScale += 0.03;
     state.camera.p += 4;
@@ -235,6 +251,7 @@ std::vector<double> normalMatrix(FitSolverProbe& probe, const Scene& scene, bool
       h[static_cast<size_t>(a) * n + b] +=
           probe.options.identityPrior *
           (precision.empty() ? (a == b ? 1 : 0) : precision[static_cast<size_t>(a) * d + b]);
+  for (int i = probe.nuisanceColumn(); i < probe.expressionColumn(); ++i) h[static_cast<size_t>(i) * n + i] += 1;
   for (int e = 0; e < scene.model->expressionCount(); ++e) {
     const int i = probe.expressionColumn() + e;
     h[static_cast<size_t>(i) * n + i] +=
