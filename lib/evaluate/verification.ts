@@ -1,6 +1,6 @@
 import { type Bootstrap, type Estimate, trialWeights } from './bootstrap.js'
 import { leastCost, meanCost, trialCosts } from './calibration.js'
-import { requireLength } from './checks.js'
+import { requireLength, requireNumbers } from './checks.js'
 import { RankedScores } from './RankedScores.js'
 import { areaUnder, equalErrorRate, type RocCurve, rocCurve, sensitivity, thresholdAt, trueAcceptAt } from './roc.js'
 import { percentile } from './statistics.js'
@@ -60,6 +60,34 @@ export function verify(
   { likelihoodRatios = false }: { likelihoodRatios?: boolean } = {},
 ): Verification {
   requireLength('scores', scores, trials.firstPerson.length)
+  requireNumbers('scores', scores)
+  return verifySorted(...sorted(trials, scores), bootstrap, likelihoodRatios)
+}
+
+/** The trials in the order of their scores: a thousand resamples then walk through memory, not about in it. */
+function sorted(trials: Trials, scores: ArrayLike<number>): [Trials, Float64Array] {
+  const order = Int32Array.from(scores, (_, i) => i).sort((a, b) => compare(scores[b], scores[a]) || a - b)
+  return [
+    {
+      firstPerson: order.map((trial) => trials.firstPerson[trial]),
+      secondPerson: order.map((trial) => trials.secondPerson[trial]),
+      peopleCount: trials.peopleCount,
+    },
+    Float64Array.from(order, (trial) => scores[trial]),
+  ]
+}
+
+/** Infinite scores are equal, where their difference is no number. */
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b
+}
+
+function verifySorted(
+  trials: Trials,
+  scores: Float64Array,
+  bootstrap: Bootstrap,
+  likelihoodRatios: boolean,
+): Verification {
   const same = isSame(trials)
   const ranked = new RankedScores(scores, same)
   const costs = likelihoodRatios ? trialCosts(scores, same) : undefined
