@@ -1,9 +1,8 @@
-import { type Bootstrap, type Estimate, trialWeights } from './bootstrap.js'
+import { type Bootstrap, type Estimate, percentileInterval, trialWeights } from './bootstrap.js'
 import { leastCost, meanCost, trialCosts } from './calibration.js'
 import { requireLength, requireNumbers } from './checks.js'
 import { RankedScores } from './RankedScores.js'
 import { areaUnder, equalErrorRate, type RocCurve, rocCurve, sensitivity, thresholdAt, trueAcceptAt } from './roc.js'
-import { percentile } from './statistics.js'
 import { isSame, type Trials } from './trials.js'
 
 /** What a score of likeness achieves on some trials. */
@@ -117,7 +116,8 @@ function verifySorted(
     ...(likelihoodRatios && { cost, leastCost: least }),
     thresholds: [1e-2, 1e-3].map((rate) => ({ rate, threshold: thresholdAt(scores, same, rate) })),
     curve,
-    band: rates.map((rate, i) => ({ rate, ...interval(band[i] ?? [], bootstrap.level) })),
+    // The first value is that of the people as they are, which is no resample.
+    band: rates.map((rate, i) => ({ rate, ...percentileInterval(band[i]?.slice(1) ?? [], bootstrap.level) })),
   }
 }
 
@@ -125,11 +125,4 @@ function verifySorted(
 function bandRates({ different }: RocCurve): number[] {
   const steps = Math.floor(Math.log10(different) * 16)
   return Array.from({ length: steps + 1 }, (_, i) => 10 ** ((i - steps) / 16))
-}
-
-/** Of the resamples; the first value is that of the people as they are, which is no resample. */
-function interval([, ...replicates]: number[], level: number): { low: number; high: number } {
-  const known = replicates.filter(Number.isFinite)
-  if (known.length === 0) return { low: Number.NaN, high: Number.NaN }
-  return { low: percentile(known, (1 - level) / 2), high: percentile(known, (1 + level) / 2) }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Bootstrap, itemWeights, trialWeights } from '../../lib/evaluate/bootstrap.js'
+import { Bootstrap, itemWeights, pairedDifference, trialWeights } from '../../lib/evaluate/bootstrap.js'
 import { numberPeople } from '../../lib/evaluate/people.js'
 import { RankedScores } from '../../lib/evaluate/RankedScores.js'
 import { areaUnder, rocCurve } from '../../lib/evaluate/roc.js'
@@ -72,15 +72,12 @@ describe('Bootstrap', () => {
     const { a } = bootstrap.estimate((multiplicity) => ({ a: mean(better, multiplicity) }))
     const { b } = bootstrap.estimate((multiplicity) => ({ b: mean(hard, multiplicity) }))
     expect(a.high).toBeGreaterThan(b.low)
-    const { value, low, high } = bootstrap.difference(a, b)
+    const { value, low, high } = pairedDifference(a, b)
     expect(value).toBeCloseTo(a.value - b.value, 14)
     expect(low).toBeLessThan(value)
     expect(high).toBeLessThan(-0.4)
-    expectSfmError(
-      () => new Bootstrap(100, { resamples: 10 }).difference(a, b),
-      'INVALID_ARGUMENT',
-      /^a\.replicates: expected 10/,
-    )
+    const { c } = new Bootstrap(100, { resamples: 10 }).estimate(() => ({ c: 1 }))
+    expectSfmError(() => pairedDifference(a, c), 'INVALID_ARGUMENT', /^b\.replicates: expected 1000/)
   })
 
   it('leaves out resamples that cannot tell, and gives no interval where the data cannot', () => {
