@@ -61,6 +61,7 @@ describe('maps of latents', () => {
     for (const [i, one] of seen.entries())
       for (const [j, other] of seen.entries())
         expect(cosine(one, other)).toBeCloseTo(cosine(directions[i]!, directions[j]!), 10)
+    for (const k of [0, 1, 2]) expect(seen.filter((row) => row[k]! > 0).length).toBeGreaterThan(0)
     expect(
       principalDirections([
         [1, 0],
