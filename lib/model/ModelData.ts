@@ -54,10 +54,17 @@ export interface ModelData {
   expressionBounds: Float32Array
   /** [E] of the prior. */
   expressionStddev: Float32Array
+  /** [E] of the prior; zeros without it. */
+  expressionMean?: Float32Array
   /** [K] unit vector; `sphere` models only. */
   identityPriorMean?: Float32Array
   /** [K,K] row-major L, L L^T = the covariance in the tangent space at the mean; `sphere` models only. */
   identityPriorFactor?: Float32Array
+  /**
+   * [K,K] row-major F, F F^T = the part of the prior's covariance that is one person's own from photo to photo, not the
+   * person's; `sphere` models only.
+   */
+  identityWithinFactor?: Float32Array
   /** [F,3] counter-clockwise seen from outside. */
   triangles: Int32Array
   /** [Q,N,3]. */

@@ -23,11 +23,13 @@ export function validatePrior({
   metadata,
   identityPriorMean: mean,
   identityPriorFactor: factor,
+  identityWithinFactor: within,
   identityCount,
 }: ModelData): void {
   if (metadata.latent === 'gaussian') {
     requireNone(MODEL_TENSORS.identityPriorMean.name, mean)
     requireNone(MODEL_TENSORS.identityPriorFactor.name, factor)
+    requireNone(MODEL_TENSORS.identityWithinFactor.name, within)
   } else if (mean && factor) {
     if (identityCount > MAX_IDENTITY_COUNT) {
       throw invalidModel(
@@ -38,7 +40,18 @@ export function validatePrior({
     }
     validateMean(mean)
     validateFactor(factor, mean)
+    if (within) validateWithin(within, factor, mean)
   }
+}
+
+/** F has to be tangent, and to leave the person a variance in every direction: L L^T - F F^T positive definite. */
+function validateWithin(within: Float32Array, factor: Float32Array, mean: Float32Array): void {
+  const where = tensorLabel(MODEL_TENSORS.identityWithinFactor.name)
+  const size = largest(factor)
+  const off = productWith(mean, within).findIndex((value) => Math.abs(value) > TOLERANCE * size)
+  if (off >= 0) throw invalidModel(where, 'columns orthogonal to identity_prior_mean', `column ${off} that is not`)
+  if (!isPositiveDefinite(factor, mean, size, within))
+    throw invalidModel(where, 'less variance than identity_prior_factor has, in every direction', 'as much or more')
 }
 
 function requireNone(name: string, array: unknown): void {
@@ -92,17 +105,24 @@ function productWith(vector: Float32Array, matrix: Float32Array): Float64Array {
   return product
 }
 
-/** Whether (L L^T) / size^2 + mean mean^T is: it lacks no direction if L lacks none but the mean. By Cholesky. */
-function isPositiveDefinite(factor: Float32Array, mean: Float32Array, size: number): boolean {
+/**
+ * Whether (L L^T - F F^T) / size^2 + mean mean^T is: it lacks no direction if L, less F where there is one, lacks none
+ * but the mean. By Cholesky.
+ */
+function isPositiveDefinite(factor: Float32Array, mean: Float32Array, size: number, within?: Float32Array): boolean {
   const K = mean.length
-  const rows = Array.from(mean, (_, row) =>
-    Float64Array.from(factor.subarray(row * K, (row + 1) * K), (value) => value / size),
-  )
+  const rowsOf = (matrix: Float32Array) =>
+    Array.from(mean, (_, row) =>
+      Float64Array.from(matrix.subarray(row * K, (row + 1) * K), (value) => value / size),
+    )
+  const rows = rowsOf(factor)
+  const taken = within && rowsOf(within)
   const lower: Float64Array[] = []
   for (let i = 0; i < K; i++) {
     const row = new Float64Array(i + 1)
     for (let j = 0; j <= i; j++) {
-      const covariance = dot(rows[i]!, rows[j]!, K) + mean[i]! * mean[j]!
+      const own = taken ? dot(taken[i]!, taken[j]!, K) : 0
+      const covariance = dot(rows[i]!, rows[j]!, K) - own + mean[i]! * mean[j]!
       const rest = covariance - dot(row, lower[j] ?? row, j)
       if (j < i) row[j] = rest / lower[j]![j]!
       else {
