@@ -294,7 +294,11 @@ describe('bad scans', () => {
   it('alone make no corpus', async () => {
     await rm(at('scans'), { recursive: true })
     await write('scans/a/1.obj', 'v 1 2 3\n')
-    await expectSfmRejection(create({ skipBad: true }), 'INVALID_ARGUMENT', /enough people for the split "train"/)
+    await expectSfmRejection(
+      create({ skipBad: true }),
+      'INVALID_INPUT',
+      /received none: each of 1 is of no use, the first because of .*1\.obj: expected 63 vertices/,
+    )
     await expectSfmRejection(create({ scans: at('nowhere') }), 'IO', /nowhere/)
     await mkdir(at('empty'))
     await expectSfmRejection(create({ scans: at('empty') }), 'INVALID_INPUT', /expected \.obj or \.ply files/)

@@ -8,7 +8,7 @@ import type { Corpus } from '../Corpus.js'
 import { CorpusWriter } from '../CorpusWriter.js'
 import { parseLabelledObservation, plainObservation } from '../labelledObservation.js'
 import { type SplitFractions, splitSubjects } from '../splitSubjects.js'
-import { type CorpusDescription, type LabelledObservation, subjectKey } from '../TrainingData.js'
+import { type CorpusDescription, LANDMARK_SETS, type LabelledObservation, subjectKey } from '../TrainingData.js'
 import { type Axes, MODEL_AXES } from './axes.js'
 import { ScanImporter } from './ScanImporter.js'
 import { scanFiles } from './scanFiles.js'
@@ -60,8 +60,6 @@ export interface ImportReport {
   subjects: { all: number; withScans: number; withLandmarks: number; withOneScan: number }
 }
 
-const LANDMARK_SETS = 256
-
 /**
  * Makes a corpus of files: scans in correspondence, and landmark sets.
  *
@@ -104,6 +102,7 @@ export async function createCorpus(
     withLandmarks: withLandmarks.size,
     withOneScan: [...scansOf.values()].filter((count) => count === 1).length,
   }
+  requireSome(report)
   const lists = splitSubjects(writer.subjects(), splits ?? { train: 0.8, validation: 0.1, test: 0.1 }, seed)
   return { corpus: await writer.finish(lists), report }
 }
@@ -224,6 +223,16 @@ async function orSkip<T extends object>(
     report.skipped.push({ source, message: named.message.replace(`${source}: `, '') })
   }
   return undefined
+}
+
+/** With everything left out there is no corpus: the reason of the first is the one to know. */
+function requireSome({ subjects, skipped }: ImportReport): void {
+  if (subjects.all > 0) return
+  const [first] = skipped
+  const reason = first
+    ? `: each of ${skipped.length} is of no use, the first because of ${first.source}: ${first.message}`
+    : ''
+  throw new SfmError('INVALID_INPUT', `expected scans or landmark sets, received none${reason}`)
 }
 
 function nameless(name: string, pattern: RegExp | undefined): SfmError {
