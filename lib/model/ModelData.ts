@@ -61,10 +61,10 @@ export interface ModelData {
   /** [K,K] row-major L, L L^T = the covariance in the tangent space at the mean; `sphere` models only. */
   identityPriorFactor?: Float32Array
   /**
-   * [K,K] row-major F, F F^T = the part of the prior's covariance that is one person's own from photo to photo, not the
-   * person's; `sphere` models only.
+   * [K] 0..1: how much of each latent's variance is the person's own; the rest differs from one photo of a person to the
+   * next. Of `sphere` models whose prior is diagonal, its mean the last axis.
    */
-  identityWithinFactor?: Float32Array
+  identityPersonShare?: Float32Array
   /** [F,3] counter-clockwise seen from outside. */
   triangles: Int32Array
   /** [Q,N,3]. */

@@ -47,7 +47,7 @@ export const MODEL_TENSORS: Required<ArraysOf<ModelData>> = {
   expressionMean: spec('expression_mean', FLOAT, ['E'], 'never'),
   identityPriorMean: spec('identity_prior_mean', FLOAT, ['K'], 'sphere'),
   identityPriorFactor: spec('identity_prior_factor', FLOAT, ['K', 'K'], 'sphere'),
-  identityWithinFactor: spec('identity_within_factor', FLOAT, ['K', 'K'], 'never'),
+  identityPersonShare: spec('identity_person_share', FLOAT, ['K'], 'never'),
   triangles: spec('triangles', INDEX, ['F', 3], 'always'),
   withinIdentityBasis: spec('within_identity_basis', BASIS, ['Q', 'N', 3], 'never'),
   uv: spec('uv', FLOAT, ['N', 2], 'never'),

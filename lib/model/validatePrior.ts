@@ -23,13 +23,13 @@ export function validatePrior({
   metadata,
   identityPriorMean: mean,
   identityPriorFactor: factor,
-  identityWithinFactor: within,
+  identityPersonShare: share,
   identityCount,
 }: ModelData): void {
   if (metadata.latent === 'gaussian') {
     requireNone(MODEL_TENSORS.identityPriorMean.name, mean)
     requireNone(MODEL_TENSORS.identityPriorFactor.name, factor)
-    requireNone(MODEL_TENSORS.identityWithinFactor.name, within)
+    requireNone(MODEL_TENSORS.identityPersonShare.name, share)
   } else if (mean && factor) {
     if (identityCount > MAX_IDENTITY_COUNT) {
       throw invalidModel(
@@ -40,18 +40,19 @@ export function validatePrior({
     }
     validateMean(mean)
     validateFactor(factor, mean)
-    if (within) validateWithin(within, factor, mean)
+    if (share) validateShare(share, factor, mean)
   }
 }
 
-/** F has to be tangent, and to leave the person a variance in every direction: L L^T - F F^T positive definite. */
-function validateWithin(within: Float32Array, factor: Float32Array, mean: Float32Array): void {
-  const where = tensorLabel(MODEL_TENSORS.identityWithinFactor.name)
-  const size = largest(factor)
-  const off = productWith(mean, within).findIndex((value) => Math.abs(value) > TOLERANCE * size)
-  if (off >= 0) throw invalidModel(where, 'columns orthogonal to identity_prior_mean', `column ${off} that is not`)
-  if (!isPositiveDefinite(factor, mean, size, within))
-    throw invalidModel(where, 'less variance than identity_prior_factor has, in every direction', 'as much or more')
+/** Shares are of the prior's axes: only a diagonal prior at the last axis has them one a latent. */
+function validateShare(share: Float32Array, factor: Float32Array, mean: Float32Array): void {
+  const where = tensorLabel(MODEL_TENSORS.identityPersonShare.name)
+  const bad = share.findIndex((value) => !(value >= 0 && value <= 1))
+  if (bad >= 0) throw invalidModel(where, 'numbers from 0 to 1', `${share[bad]} at ${bad}`)
+  const K = mean.length
+  const diagonal = Float32Array.from(mean, (_, k) => factor[k * (K + 1)]!)
+  if (!mean.subarray(0, K - 1).every((value) => value === 0) || !hasOnly(factor, diagonal))
+    throw invalidModel(where, 'a diagonal identity_prior_factor, its mean the last axis', 'another prior')
 }
 
 function requireNone(name: string, array: unknown): void {
@@ -105,24 +106,17 @@ function productWith(vector: Float32Array, matrix: Float32Array): Float64Array {
   return product
 }
 
-/**
- * Whether (L L^T - F F^T) / size^2 + mean mean^T is: it lacks no direction if L, less F where there is one, lacks none
- * but the mean. By Cholesky.
- */
-function isPositiveDefinite(factor: Float32Array, mean: Float32Array, size: number, within?: Float32Array): boolean {
+/** Whether (L L^T) / size^2 + mean mean^T is: it lacks no direction if L lacks none but the mean. By Cholesky. */
+function isPositiveDefinite(factor: Float32Array, mean: Float32Array, size: number): boolean {
   const K = mean.length
-  const rowsOf = (matrix: Float32Array) =>
-    Array.from(mean, (_, row) =>
-      Float64Array.from(matrix.subarray(row * K, (row + 1) * K), (value) => value / size),
-    )
-  const rows = rowsOf(factor)
-  const taken = within && rowsOf(within)
+  const rows = Array.from(mean, (_, row) =>
+    Float64Array.from(factor.subarray(row * K, (row + 1) * K), (value) => value / size),
+  )
   const lower: Float64Array[] = []
   for (let i = 0; i < K; i++) {
     const row = new Float64Array(i + 1)
     for (let j = 0; j <= i; j++) {
-      const own = taken ? dot(taken[i]!, taken[j]!, K) : 0
-      const covariance = dot(rows[i]!, rows[j]!, K) - own + mean[i]! * mean[j]!
+      const covariance = dot(rows[i]!, rows[j]!, K) + mean[i]! * mean[j]!
       const rest = covariance - dot(row, lower[j] ?? row, j)
       if (j < i) row[j] = rest / lower[j]![j]!
       else {

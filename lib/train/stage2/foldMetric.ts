@@ -25,8 +25,8 @@ export interface FoldedModel {
  * The dictionary's coordinates g of a photo have the covariance T = B + W (between and within). Whitened by T, B becomes
  * diag(c) in the right axes: c_i is the share of latent i's variance that is the person's own, and the best estimate of
  * the person's standardised latent is sqrt(c_i) times the photo's. These are the latents u = diag(sqrt c) U^T T^-1/2 (g
- * - mean) of the new model. Their prior is diag(c) for photos, of which diag(c (1 - c)) is one person's spread: `
- * identity_within_factor`. No shape is lost: the basis becomes dictionary T^1/2 U diag(1 / sqrt c).
+ * - mean) of the new model. Their prior is diag(c) for photos; the file keeps
+ * c as `identity_person_share`. No shape is lost: the basis becomes dictionary T^1/2 U diag(1 / sqrt c).
  *
  * On the sphere u stands at sin(theta) r, as in the lifting of a Gaussian model (docs/sphere.md).
  *
@@ -80,11 +80,11 @@ function assemble(
   const identityPriorMean = new Float32Array(K)
   identityPriorMean[k] = 1
   const identityPriorFactor = new Float32Array(K * K)
-  const identityWithinFactor = new Float32Array(K * K)
+  const identityPersonShare = new Float32Array(K).fill(1)
   for (let i = 0; i < k; i++) {
     const unit = spread / radius
     identityPriorFactor[i * K + i] = unit * Math.sqrt(shares[i]!)
-    identityWithinFactor[i * K + i] = unit * Math.sqrt(shares[i]! * (1 - shares[i]!))
+    identityPersonShare[i] = shares[i]!
   }
   return {
     ...base,
@@ -93,7 +93,7 @@ function assemble(
     identityBasis,
     identityPriorMean,
     identityPriorFactor,
-    identityWithinFactor,
+    identityPersonShare,
     metadata: { ...base.metadata, latent: 'sphere' },
   }
 }

@@ -15,7 +15,7 @@ import { type TwoCovariance, twoCovariance } from './twoCovariance.js'
 
 /** How a model learns from photos of known people. */
 export interface PhotoStatisticsOptions {
-  /** Rounds of fitting all photos and learning from the fits (default 2). */
+  /** Rounds of fitting all photos and learning from the fits (default 1: more did not help). */
   rounds?: number
   /** Standard deviation of a good landmark, mm on the face, while learning (default 2). */
   noise?: number
@@ -53,7 +53,7 @@ export async function learnPhotoStatistics(
   options: PhotoStatisticsOptions,
   context: TrainingContext,
 ): Promise<{ model: ModelData; report: PhotoStatisticsReport }> {
-  const { rounds = 2, noise = 2 } = options
+  const { rounds = 1, noise = 2 } = options
   requirePeople(observations)
   const dictionary = dictionaryOf(data)
   const mirror = data.mirror && mirrorMap(dictionary, data.mirror)
@@ -63,15 +63,14 @@ export async function learnPhotoStatistics(
     const { photos, schemes } = await collectEvidence(model, dictionary, observations, noise, context)
     const { statistics, expressions } = await estimate(photos, dictionary, data, mirror, options, context)
     const folded = foldMetric(data, dictionary, { ...statistics, mean: new Float64Array(dictionary.size) })
-    const spread = Float32Array.from(expressions.stddev, (value, e) =>
-      Math.hypot(value, Math.max(expressions.mean[e]!, 0)),
-    )
-    model = {
+    const learned = {
       ...folded.model,
-      expressionStddev: spread,
-      expressionBounds: relaxedBounds(data.expressionBounds, spread),
-      schemes: calibrated(model.schemes, schemes, photos.length, statistics.mean, expressions.mean),
+      expressionMean: Float32Array.from(expressions.mean, (value) => Math.max(value, 0)),
+      expressionStddev: Float32Array.from(expressions.stddev),
+      expressionBounds: relaxedBounds(data.expressionBounds, expressions.stddev),
+      schemes: centred(model.schemes, schemes, statistics.mean, expressions.mean),
     }
+    model = { ...learned, schemes: await calibrated(learned, dictionary, observations, noise, context) }
     report = {
       people: new Set(photos.map(({ person }) => person)).size,
       photos: photos.length,
@@ -151,29 +150,42 @@ function byPerson(
 }
 
 /**
- * Offsets of what all photos have in common: residuals that remain, the population's mean, and expressions that would be
- * negative on average, for no face is at less than rest all the time: it is the detector that puts its landmarks elsewhere.
+ * Schemes whose offsets hold what all photos have in common: the population's mean, and expressions that would be
+ * negative on average, for no face is at less than rest all the time: it is the detector that puts its landmarks
+ * elsewhere.
  */
-function calibrated(
+function centred(
   schemes: Map<string, LandmarkScheme>,
-  statistics: readonly LandmarkStatistics[],
-  photos: number,
+  seen: readonly LandmarkStatistics[],
   mean: Float64Array,
   expressionMean: Float64Array,
 ): Map<string, LandmarkScheme> {
   const result = new Map(schemes)
   const common = Float64Array.of(...mean, ...expressionMean.map((value) => Math.min(value, 0)))
-  for (const landmarks of statistics) {
-    const scheme = schemes.get(landmarks.scheme.name)!
-    const residual = landmarks.offset(photos)
-    const shared = populationOffset(landmarks.rows, common)
-    result.set(scheme.name, {
-      ...scheme,
-      offset: residual.map((value, i) => value + shared[i]!),
-    })
+  for (const { scheme, rows } of seen) {
+    const shared = populationOffset(rows, common)
+    const offset = Float32Array.from(shared, (value, i) => value + (scheme.offset?.[i] ?? 0))
+    result.set(scheme.name, { ...scheme, offset })
   }
   return result
 }
+
+/** Schemes that know what is left of the landmarks as well, once the model has been fitted to all photos. */
+async function calibrated(
+  model: ModelData,
+  dictionary: ShapeDictionary,
+  observations: readonly LabelledObservation[],
+  noise: number,
+  context: TrainingContext,
+): Promise<Map<string, LandmarkScheme>> {
+  const { schemes } = await collectEvidence(model, dictionary, observations, noise, context)
+  const result = new Map(model.schemes)
+  for (const statistics of schemes) result.set(statistics.scheme.name, statistics.calibrated(noise, STANDARD_NOISE))
+  return result
+}
+
+/** The fitter's standard deviation of a good landmark, mm. */
+const STANDARD_NOISE = 1.24
 
 function requirePeople(observations: readonly LabelledObservation[]): void {
   if (observations.length === 0) throw invalidArgument('observations', 'at least one photo', observations)
