@@ -10,6 +10,7 @@ import { type ExpressionPrior, nextExpressionPrior, relaxedBounds } from './expr
 import { foldMetric } from './foldMetric.js'
 import { type LandmarkStatistics, populationOffset } from './LandmarkStatistics.js'
 import { mirrorMap } from './mirrorMap.js'
+import { recentre } from './recentre.js'
 import { dictionaryOf, type ShapeDictionary } from './ShapeDictionary.js'
 import { type TwoCovariance, twoCovariance } from './twoCovariance.js'
 
@@ -80,7 +81,7 @@ export async function learnPhotoStatistics(
     context.record({ stage: 'photos', step: round, photos: photos.length, share: average(folded.shares) })
     context.progress((round + 1) / rounds, 'learning from photos')
   }
-  return { model, report: report! }
+  return { model: await recentre(model, observations, context), report: report! }
 }
 
 /** Expressions and identities in turns: each is nuisance to the other. */
