@@ -15,8 +15,16 @@ export interface NativeFitOptions {
   focalStddev: number
   costTolerance: number
   weakPerspective: boolean
+  /** Whether to estimate the nuisances that model and scheme have. */
+  nuisances: boolean
+  /** Whether to tell what the landmarks say of the identity. */
+  posterior: boolean
   /** 3D landmarks instead of an image's. */
   scan: boolean
+  /** Fits in double precision: some ten times slower. */
+  precise: boolean
+  /** Whether to tell the derivatives of the residuals. */
+  linearise: boolean
 }
 
 /** The native end of a call: exactly one of the two is there. */
@@ -29,6 +37,8 @@ export interface NativeModel {
     weights: Float32Array
     noiseFactors: Float32Array
     offsets?: Float32Array | undefined
+    /** [q,L,3] mm, a factor of the landmarks' correlated noise. */
+    correlatedNoise?: Float32Array | undefined
   }): number
   fit(
     scheme: number,
@@ -36,7 +46,7 @@ export interface NativeModel {
     points: Float64Array,
     confidence: Float32Array | null,
     cameras: Float64Array,
-    callback: Callback<{ records: Float64Array; arrays: Float32Array }>,
+    callback: Callback<NativeFits>,
   ): number
   decode(
     scheme: number,
@@ -54,7 +64,16 @@ export interface NativeModel {
     poses: Float32Array | null,
     out: Float32Array,
   ): Float32Array
+  /** The face at whitened coordinates [D] of the tangent space. */
+  fromWhitened(coordinates: Float64Array): { identity: Float32Array; embedding: Float32Array }
   dispose(): void
+}
+
+/** What the native side returns for a batch of fits (native/core/Batch.h). */
+export interface NativeFits {
+  records: Float64Array
+  arrays: Float32Array
+  linearisations?: Float64Array
 }
 
 export interface NativeModelTensors {
@@ -66,6 +85,7 @@ export interface NativeModelTensors {
   identityPriorMean?: Float32Array | undefined
   identityPriorFactor?: Float32Array | undefined
   triangles: Int32Array
+  withinIdentityBasis?: Float32Array | Uint16Array | undefined
 }
 
 /** Linear algebra on row-major matrices (native/addon/Linear.h); sizes are checked again there. */

@@ -20,6 +20,16 @@ export interface FitterOptions {
   robust?: boolean
   /** Keeps expressions within the model's bounds (default true). */
   boundExpression?: boolean
+  /**
+   * Estimates what the model and the scheme say of variation that is neither identity nor expression, and drops it
+   * afterwards (default true; docs/fitting.md). False fits as if they had none.
+   */
+  nuisances?: boolean
+  /**
+   * Adds to each result what its landmarks say of the identity, for `compare` and `model.fuse` (default false: some 20
+   * kB a face, and the time of half an iteration).
+   */
+  posterior?: boolean
   /** Weight of the identity's prior (default 1). */
   identityPrior?: number
   /** Weight of the expression's prior (default 1). */
@@ -39,7 +49,7 @@ export interface FitterOptions {
 export interface ResolvedFitterOptions {
   camera: 'perspective' | 'weak'
   focal: number | undefined
-  native: Omit<NativeFitOptions, 'weakPerspective' | 'scan'>
+  native: Omit<NativeFitOptions, 'weakPerspective' | 'scan' | 'precise' | 'linearise'>
 }
 
 const KNOWN: Record<keyof FitterOptions, true> = {
@@ -49,6 +59,8 @@ const KNOWN: Record<keyof FitterOptions, true> = {
   noise: true,
   robust: true,
   boundExpression: true,
+  nuisances: true,
+  posterior: true,
   identityPrior: true,
   expressionPrior: true,
   focalStddev: true,
@@ -67,7 +79,8 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
     if (!Object.hasOwn(KNOWN, name))
       throw invalidArgument('options', `names among ${Object.keys(KNOWN).join(', ')}`, name)
   requireDevice(options.device)
-  const { camera = 'perspective', focal, robust = true, boundExpression = true, maxIterations = 50 } = options
+  const { camera = 'perspective', focal, robust = true, boundExpression = true, nuisances = true } = options
+  const { posterior = false, maxIterations = 50 } = options
   if (camera !== 'perspective' && camera !== 'weak') throw invalidArgument('camera', "'perspective' or 'weak'", camera)
   if (!Number.isInteger(maxIterations) || maxIterations < 1 || maxIterations > 1000)
     throw invalidArgument('maxIterations', 'an integer from 1 to 1000', maxIterations)
@@ -81,6 +94,8 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
       robust: boolean('robust', robust),
       degreesOfFreedom: 4,
       boundExpression: boolean('boundExpression', boundExpression),
+      nuisances: boolean('nuisances', nuisances),
+      posterior: boolean('posterior', posterior),
       identityPrior: positive('identityPrior', options.identityPrior, 1),
       expressionPrior: positive('expressionPrior', options.expressionPrior, 1),
       noise: positive('noise', options.noise, 1.24),

@@ -18,6 +18,8 @@ import { validatePrior } from './validatePrior.js'
 
 /** How far landmark weights may be from a sum of 1, and outside of their triangle. */
 const WEIGHT_TOLERANCE = 1e-3
+/** Each costs a fit an unknown: no file may ask for minutes. */
+const MAX_NUISANCES = 1024
 
 /**
  * Checks all that code further on relies upon: every array's type, length and values, indices in range, the prior, the
@@ -49,6 +51,7 @@ export function validateModel(data: ModelData): void {
   validateExpressions(data)
   validateRegions(data)
   validateAlbedo(data)
+  requireFewNuisances(tensorLabel(MODEL_TENSORS.withinIdentityBasis.name), dimensions.get('Q'))
   validatePrior(data)
   validateSchemes(data, dimensions)
 }
@@ -158,6 +161,10 @@ function validateAlbedo({ albedoMean, albedoBasis }: ModelData): void {
   if (albedoBasis && !albedoMean) throw missingTensor(MODEL_TENSORS.albedoMean)
 }
 
+function requireFewNuisances(where: string, count = 0): void {
+  if (count > MAX_NUISANCES) throw invalidModel(where, `at most ${MAX_NUISANCES} rows`, `${count}`)
+}
+
 function validateSchemes({ schemes }: ModelData, dimensions: Dimensions): void {
   if (!(schemes instanceof Map)) throw invalidModel('schemes', 'a Map', describe(schemes))
   for (const [name, scheme] of schemes) validateScheme(name, scheme, dimensions.fork())
@@ -175,6 +182,7 @@ function validateScheme(name: string, scheme: LandmarkScheme, dimensions: Dimens
     else if (spec.required === 'always') throw missingTensor(spec)
   }
   validateWeights(tensorLabel(schemeTensor(name, 'weights').name), scheme.weights)
+  requireFewNuisances(tensorLabel(schemeTensor(name, 'noiseFactor').name), dimensions.get('q'))
   if (scheme.reliability) {
     const isReliability = (value: number) => value >= 0 && value <= 1
     requireEach(

@@ -46,18 +46,8 @@ BasisView basis(const Napi::Value& value, const char* name, size_t row) {
   return view;
 }
 
-size_t bytesOf(const DecodeBasis& basis) {
-  return basis.mean.size() * sizeof(float) + basis.halves.size() * sizeof(uint16_t) +
-         basis.floats.size() * sizeof(float);
-}
-
-size_t bytesOf(const FaceModel& model) {
-  return bytesOf(model.decodeBasis()) + (model.triangles().size() + model.adjacency().size()) * sizeof(int32_t) +
-         model.priorPrecision().size() * sizeof(double);
-}
-
 size_t bytesOf(const LandmarkScheme& scheme) {
-  return bytesOf(scheme.points) + scheme.basis.rows.size() * sizeof(float);
+  return scheme.points.bytes() + scheme.basis.rows.size() * sizeof(float);
 }
 
 // Memory that JavaScript takes over: no copy, unless the runtime forbids external memory.
@@ -92,6 +82,8 @@ FitOptions fitOptions(const Napi::Object& from) {
   options.focalStddev = number(from.Get("focalStddev"), "focalStddev");
   options.costTolerance = number(from.Get("costTolerance"), "costTolerance");
   options.weakPerspective = from.Get("weakPerspective").ToBoolean();
+  options.nuisances = from.Get("nuisances").ToBoolean();
+  options.posterior = from.Get("posterior").ToBoolean();
   std::string why;
   if (!options.isValid(&why)) invalid(why);
   return options;
@@ -106,6 +98,7 @@ Napi::Function NativeModel::define(Napi::Env env) {
                          InstanceMethod("fit", &NativeModel::fit),
                          InstanceMethod("decode", &NativeModel::decode),
                          InstanceMethod("decodeSync", &NativeModel::decodeSync),
+                         InstanceMethod("fromWhitened", &NativeModel::fromWhitened),
                          InstanceMethod("dispose", &NativeModel::dispose),
                      });
 }
@@ -117,7 +110,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     const Napi::Value meanValue = from.Get("mean"), identityValue = from.Get("identityBasis"),
                       expressionValue = from.Get("expressionBasis"), boundsValue = from.Get("expressionBounds"),
                       stddevValue = from.Get("expressionStddev"), priorMeanValue = from.Get("identityPriorMean"),
-                      priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles");
+                      priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles"),
+                      withinIdentityValue = from.Get("withinIdentityBasis");
     FaceModelSource source;
     const ArrayView<float> mean = array<float>(meanValue, "mean");
     if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24))
@@ -126,6 +120,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     source.mean = mean.data;
     source.identity = basis(identityValue, "identityBasis", mean.size);
     source.expression = basis(expressionValue, "expressionBasis", mean.size);
+    if (!isAbsent(withinIdentityValue))
+      source.withinIdentity = basis(withinIdentityValue, "withinIdentityBasis", mean.size);
     const size_t k = static_cast<size_t>(source.identity.columns), e = static_cast<size_t>(source.expression.columns);
     source.expressionBounds = array<float>(boundsValue, "expressionBounds", 2 * e).data;
     source.expressionStddev = array<float>(stddevValue, "expressionStddev", e).data;
@@ -139,7 +135,7 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     source.triangles = triangles.data;
     source.triangleCount = static_cast<int>(triangles.size / 3);
     model_ = std::make_shared<const FaceModel>(source);
-    reportMemory(info.Env(), bytesOf(*model_));
+    reportMemory(info.Env(), model_->bytes());
   });
 }
 
@@ -158,7 +154,8 @@ Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
     const Napi::Object from = object(info[0], "scheme");
     // As above: first every property, then the pointers.
     const Napi::Value indicesValue = from.Get("indices"), weightsValue = from.Get("weights"),
-                      factorsValue = from.Get("noiseFactors"), offsetsValue = from.Get("offsets");
+                      factorsValue = from.Get("noiseFactors"), offsetsValue = from.Get("offsets"),
+                      correlatedNoiseValue = from.Get("correlatedNoise");
     LandmarkSchemeSource source;
     const ArrayView<int32_t> view = array<int32_t>(indicesValue, "indices");
     if (view.size == 0 || view.size % 3 != 0 || view.size / 3 > 65536)
@@ -171,6 +168,13 @@ Napi::Value NativeModel::addScheme(const Napi::CallbackInfo& info) {
     source.weights = array<float>(weightsValue, "weights", 3 * count).data;
     source.noiseFactors = array<float>(factorsValue, "noiseFactors", count).data;
     if (!isAbsent(offsetsValue)) source.offsets = array<float>(offsetsValue, "offsets", 3 * count).data;
+    if (!isAbsent(correlatedNoiseValue)) {
+      const ArrayView<float> factor = array<float>(correlatedNoiseValue, "correlatedNoise");
+      if (factor.size % (3 * count) != 0 || factor.size / (3 * count) > 1024)
+        invalid("correlatedNoise: expected up to 1,024 rows of " + std::to_string(3 * count) + " numbers");
+      source.correlatedNoiseCount = static_cast<int>(factor.size / (3 * count));
+      source.correlatedNoise = factor.data;
+    }
     schemes_.push_back(std::make_shared<const LandmarkScheme>(*model(), source));
     reportMemory(info.Env(), reportedBytes_ + bytesOf(*schemes_.back()));
     return Napi::Number::New(info.Env(), static_cast<double>(schemes_.size() - 1));
@@ -186,6 +190,8 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
     const Napi::Object options = object(info[1], "options");
     batch->options = fitOptions(options);
     batch->space = options.Get("scan").ToBoolean() ? ObservationSpace::kScan : ObservationSpace::kImage;
+    batch->precise = options.Get("precise").ToBoolean();
+    batch->linearise = options.Get("linearise").ToBoolean();
     const size_t landmarks = static_cast<size_t>(batch->scheme->basis.landmarkCount);
     const ArrayView<double> cameras = array<double>(info[4], "cameras");
     const size_t count = cameras.size / FitBatch::kCameraSize;
@@ -209,6 +215,7 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
           Napi::Object result = Napi::Object::New(env);
           result.Set("records", toTypedArray(env, std::move(batch->records)));
           result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
+          if (batch->linearise) result.Set("linearisations", toTypedArray(env, std::move(batch->linearisations)));
           return result;
         },
         [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
@@ -292,6 +299,26 @@ Napi::Value NativeModel::decodeSync(const Napi::CallbackInfo& info) {
     batch->vertices = static_cast<float*>(target.data);
     AddonData::of(info.Env()).cpu().decodeNow(*batch);
     return info[4];
+  });
+}
+
+Napi::Value NativeModel::fromWhitened(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const FaceModel& model = *this->model();
+    const size_t d = static_cast<size_t>(model.tangentCount()), k = static_cast<size_t>(model.identityCount());
+    const ArrayView<double> view = array<double>(info[0], "whitened", d);
+    const std::vector<double> whitened(view.data, view.data + d);
+    std::vector<double> latent(k), direction(d);
+    model.latentFromWhitened(whitened.data(), latent.data(), direction.data());
+    const auto floats = [&](const std::vector<double>& from) {
+      AlignedBuffer<float> to(from.size());
+      for (size_t i = 0; i < from.size(); ++i) to[i] = static_cast<float>(from[i]);
+      return toTypedArray(info.Env(), std::move(to));
+    };
+    Napi::Object face = Napi::Object::New(info.Env());
+    face.Set("identity", floats(latent));
+    face.Set("embedding", floats(direction));
+    return face;
   });
 }
 

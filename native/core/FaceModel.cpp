@@ -12,6 +12,8 @@ namespace sfm {
 
 namespace {
 
+constexpr double kPi = 3.14159265358979323846;
+
 [[noreturn]] void invalid(const std::string& message) { throw Error(ErrorCode::INVALID_MODEL, message); }
 
 void requireFinite(const float* values, size_t count, const char* name) {
@@ -34,10 +36,9 @@ bool isZero(const BasisView& basis, size_t begin, size_t end) {
   return true;
 }
 
-// In-place inverse by Cholesky of a symmetric positive definite matrix with a diagonal of about 1; false when it is
-// singular to the rounding of numbers that were stored in single precision.
-bool invertSymmetric(std::vector<double>& a, int n) {
-  std::vector<double> l(a);
+// a = L L^T, in place, of a symmetric positive definite matrix with a diagonal of about 1; false when it is singular to
+// the rounding of numbers that were stored in single precision.
+bool choleskyFactor(std::vector<double>& l, int n) {
   for (int j = 0; j < n; ++j) {
     for (int i = j; i < n; ++i) {
       double sum = l[static_cast<size_t>(i) * n + j];
@@ -47,10 +48,16 @@ bool invertSymmetric(std::vector<double>& a, int n) {
         l[static_cast<size_t>(j) * n + j] = std::sqrt(sum);
       } else {
         l[static_cast<size_t>(i) * n + j] = sum / l[static_cast<size_t>(j) * n + j];
+        l[static_cast<size_t>(j) * n + i] = 0;
       }
     }
   }
-  std::vector<double> x(n);
+  return true;
+}
+
+// (L L^T)^-1
+std::vector<double> inverseOfFactored(const std::vector<double>& l, int n) {
+  std::vector<double> a(l.size()), x(n);
   for (int c = 0; c < n; ++c) {
     for (int i = 0; i < n; ++i) {
       double sum = i == c ? 1 : 0;
@@ -64,26 +71,42 @@ bool invertSymmetric(std::vector<double>& a, int n) {
     }
     for (int i = 0; i < n; ++i) a[static_cast<size_t>(i) * n + c] = x[i];
   }
-  return true;
+  return a;
 }
 
 }  // namespace
 
 float BasisView::at(size_t i) const { return floats ? floats[i] : halfToFloat(halves[i]); }
 
+size_t DecodeBasis::bytes() const {
+  return mean.size() * sizeof(float) + halves.size() * sizeof(uint16_t) + floats.size() * sizeof(float);
+}
+
 FaceModel::FaceModel(const FaceModelSource& source)
     : vertexCount_(source.vertexCount),
       identityCount_(source.identity.columns),
       expressionCount_(source.expression.columns),
+      withinIdentityCount_(source.withinIdentity.columns),
       spherical_(source.priorMean != nullptr) {
   const int n = vertexCount_, k = identityCount_, e = expressionCount_;
   if (n < 1 || n > (1 << 24)) invalid("mean: expected 1 to 16,777,216 vertices");
   if (k < (spherical_ ? 2 : 1) || k > 4096) invalid("identity_basis: expected 2 to 4,096 latents");
   if (e < 0 || e > 4096) invalid("expression_basis: expected at most 4,096 expressions");
+  if (withinIdentityCount_ < 0 || withinIdentityCount_ > 1024)
+    invalid("within_identity_basis: expected at most 1,024 columns");
   const size_t row = static_cast<size_t>(n) * 3;
   requireFinite(source.mean, row, "mean");
   requireFinite(source.identity, row * k, "identity_basis");
   if (e > 0) requireFinite(source.expression, row * e, "expression_basis");
+  if (withinIdentityCount_ > 0) {
+    const size_t size = row * withinIdentityCount_;
+    const BasisView& within = source.withinIdentity;
+    requireFinite(within, size, "within_identity_basis");
+    if (within.floats)
+      withinIdentityFloats_.assign(within.floats, within.floats + size);
+    else
+      withinIdentityHalves_.assign(within.halves, within.halves + size);
+  }
 
   expressionBounds_.assign(source.expressionBounds, source.expressionBounds + 2 * static_cast<size_t>(e));
   expressionStddev_.assign(source.expressionStddev, source.expressionStddev + e);
@@ -190,8 +213,9 @@ FaceModel::FaceModel(const FaceModelSource& source)
     }
   }
   if (deviation > 1e-4) {
-    if (!invertSymmetric(covariance, d)) invalid("identity_prior_factor: expected full rank in the tangent space");
-    priorPrecision_ = std::move(covariance);
+    if (!choleskyFactor(covariance, d)) invalid("identity_prior_factor: expected full rank in the tangent space");
+    priorPrecision_ = inverseOfFactored(covariance, d);
+    priorFactor_ = std::move(covariance);
   }
 
   // The slack column a_t = basis * pole.
@@ -218,8 +242,20 @@ float FaceModel::packed(size_t vertex, int axis, int column) const {
   return decodeBasis_.isHalf() ? halfToFloat(decodeBasis_.halves[at]) : decodeBasis_.floats[at];
 }
 
+BasisView FaceModel::withinIdentity() const {
+  return {withinIdentityFloats_.empty() ? nullptr : withinIdentityFloats_.data(),
+          withinIdentityHalves_.empty() ? nullptr : withinIdentityHalves_.data(), withinIdentityCount_};
+}
+
+size_t FaceModel::bytes() const {
+  return decodeBasis_.bytes() + (triangles_.size() + adjacency_.size()) * sizeof(int32_t) +
+         (priorPrecision_.size() + priorFactor_.size()) * sizeof(double) +
+         withinIdentityFloats_.size() * sizeof(float) + withinIdentityHalves_.size() * sizeof(uint16_t);
+}
+
 void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) const {
-  const int d = tangentCount(), columns = d + 1 + expressionCount_;
+  const int d = tangentCount(), columns = d + 1 + expressionCount_ + withinIdentityCount_;
+  const BasisView within = withinIdentity();
   const int identityColumns = static_cast<int>(identityColumns_.size());
   std::vector<double> identity(identityCount_);
   for (int a = 0; a < 3; ++a) {
@@ -235,6 +271,8 @@ void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) co
                                        static_cast<size_t>(a) * DecodeBasis::kPanel + vertex % DecodeBasis::kPanel];
       for (int c = 0; c < identityColumns; ++c) identity[identityColumns_[c]] += w * packed(vertex, a, c);
       for (int c = 0; c < expressionCount_; ++c) row[d + 1 + c] += w * packed(vertex, a, identityColumns + c);
+      for (int c = 0; c < withinIdentityCount_; ++c)
+        row[d + 1 + expressionCount_ + c] += w * within.at((static_cast<size_t>(c) * vertexCount_ + vertex) * 3 + a);
     }
     // The file's latent has unit norm; the chart's sphere has radius r, so its basis is r times smaller.
     reflect(identity.data());
@@ -258,6 +296,21 @@ void FaceModel::latentFromTangent(const double* tangent, double* latent, double*
   reflect(latent);
 }
 
+double FaceModel::largestTangent() const {
+  return spherical_ ? (hasSlack_ ? 0.9 : 0.499) * kPi / inverseRadius() : HUGE_VAL;
+}
+
+void FaceModel::latentFromWhitened(const double* whitened, double* latent, double* direction) const {
+  const int d = tangentCount();
+  std::vector<double> v(whitened, whitened + d);
+  if (!priorFactor_.empty())
+    for (int i = 0; i < d; ++i) v[i] = dot(&priorFactor_[static_cast<size_t>(i) * d], whitened, i + 1);
+  const double norm = std::sqrt(squaredNorm(v.data(), d)), most = largestTangent();
+  if (norm > most)
+    for (double& value : v) value *= most / norm;
+  latentFromTangent(v.data(), latent, direction);
+}
+
 void FaceModel::tangentFromLatent(const double* latent, double* tangent) const {
   const int d = tangentCount();
   if (!spherical_) {
@@ -270,7 +323,7 @@ void FaceModel::tangentFromLatent(const double* latent, double* tangent) const {
   const double scale = sine > 0 ? radius_ * std::atan2(sine, z[d]) / sine : 0;
   for (int i = 0; i < d; ++i) tangent[i] = scale * z[i];
   // Every direction leads to the antipode; the first axis is as good as any.
-  if (sine == 0 && z[d] < 0) tangent[0] = radius_ * 3.14159265358979323846;
+  if (sine == 0 && z[d] < 0) tangent[0] = radius_ * kPi;
 }
 
 void FaceModel::decodeCoefficients(const float* identity, const float* expression, float* coefficients) const {

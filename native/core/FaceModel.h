@@ -26,6 +26,7 @@ struct FaceModelSource {
   const float* expressionStddev = nullptr;  // [E]
   const float* priorMean = nullptr;         // [K] unit; null for a Gaussian model
   const float* priorFactor = nullptr;       // [K,K]; null for a Gaussian model
+  BasisView withinIdentity;                 // [Q,N,3] mm; no columns: none
   const int32_t* triangles = nullptr;       // [F,3]
   int triangleCount = 0;
 };
@@ -49,6 +50,7 @@ struct DecodeBasis {
   AlignedBuffer<uint16_t> halves;    // [panel][column][48], or
   AlignedBuffer<float> floats;       // the same
   bool isHalf() const { return halves.data() != nullptr; }
+  size_t bytes() const;
 };
 
 class FaceModel {
@@ -59,6 +61,8 @@ class FaceModel {
   int vertexCount() const { return vertexCount_; }
   int identityCount() const { return identityCount_; }      // K as in the file
   int expressionCount() const { return expressionCount_; }  // E
+  // Q: variation of one person that is neither identity nor expression; a nuisance of the fit, no part of decoding.
+  int withinIdentityCount() const { return withinIdentityCount_; }
   // Dimension of the tangent space: K - 1 on the sphere, K for a Gaussian model.
   int tangentCount() const { return spherical_ ? identityCount_ - 1 : identityCount_; }
   bool spherical() const { return spherical_; }
@@ -67,8 +71,13 @@ class FaceModel {
   double inverseRadius() const { return spherical_ ? 1 / radius_ : 0; }
   // Whether the model uses the coordinate along the pole; without it, only the near hemisphere is searched.
   bool hasSlack() const { return hasSlack_; }
-  // [D,D] inverse covariance of the tangent coordinates; empty when it is the identity.
+  // [D,D] inverse covariance of the tangent coordinates, and the lower triangular factor L of the covariance L L^T:
+  // v = L x, x ~ N(0, I) the whitened coordinates. Both empty when the covariance is the identity.
   const std::vector<double>& priorPrecision() const { return priorPrecision_; }
+  const std::vector<double>& priorFactor() const { return priorFactor_; }
+  // How long chart coordinates may be: without a slack column the far hemisphere repeats the near one's shapes, with it
+  // keep clear of the antipode. Infinite for a Gaussian model.
+  double largestTangent() const;
 
   const float* expressionBounds() const { return expressionBounds_.data(); }
   const float* expressionStddev() const { return expressionStddev_.data(); }
@@ -78,17 +87,20 @@ class FaceModel {
   const std::vector<int32_t>& adjacencyStart() const { return adjacencyStart_; }
 
   const DecodeBasis& decodeBasis() const { return decodeBasis_; }
+  size_t bytes() const;  // of memory
   // The file's identity column that each packed identity column holds.
   const std::vector<int32_t>& identityColumns() const { return identityColumns_; }
 
   // Mean and basis of one surface point in chart coordinates: out[axis][column], columns = tangent (D, unit variance),
-  // slack (1), expression (E).
+  // slack (1), expression (E), within identity (Q).
   void gather(const SurfacePoint& point, double* mean, double* rows) const;
 
   // Chart coordinates [D] at unit variance to the file's latent [K], and the direction of the chart coordinates [D]
   // (zero at the mean).
   void latentFromTangent(const double* tangent, double* latent, double* direction) const;
-  // The inverse: any latent of the file (on the sphere: any non-zero vector, taken to the sphere) to chart coordinates.
+  // The same of whitened coordinates [D], at the edge of the chart where they lie beyond it.
+  void latentFromWhitened(const double* whitened, double* latent, double* direction) const;
+  // The inverse of latentFromTangent: any latent of the file (on the sphere: any non-zero vector, taken to the sphere) to chart coordinates.
   void tangentFromLatent(const double* latent, double* tangent) const;
 
   // Decoding coefficients [columnCount] of a face.
@@ -99,17 +111,20 @@ class FaceModel {
 
  private:
   float packed(size_t vertex, int axis, int column) const;
+  BasisView withinIdentity() const;
   void reflect(double* latent) const;
 
   int vertexCount_;
   int identityCount_;
   int expressionCount_;
+  int withinIdentityCount_;
   bool spherical_;
   bool hasSlack_ = false;
   double radius_ = 0;
   std::vector<double>
       reflector_;  // unit Householder vector that takes the prior's mean to the pole; empty when it stands there
   std::vector<double> priorPrecision_;
+  std::vector<double> priorFactor_;
   std::vector<float> expressionBounds_;
   std::vector<float> expressionStddev_;
   std::vector<int32_t> triangles_;
@@ -117,6 +132,8 @@ class FaceModel {
   std::vector<int32_t> adjacencyStart_;
   std::vector<int32_t> identityColumns_;
   DecodeBasis decodeBasis_;
+  std::vector<float> withinIdentityFloats_;  // [Q,N,3] as in the file, or
+  std::vector<uint16_t> withinIdentityHalves_;  // the same
 };
 
 }  // namespace sfm

@@ -21,13 +21,16 @@ LandmarkBasis::LandmarkBasis(const FaceModel& model, const LandmarkSchemeSource&
     : landmarkCount(source.count),
       tangentCount(model.tangentCount()),
       expressionCount(model.expressionCount()),
-      expressionStart(roundUp(model.tangentCount(), 16)),
+      nuisanceCount(model.withinIdentityCount() + source.correlatedNoiseCount),
+      nuisanceStart(roundUp(model.tangentCount(), 16)),
+      expressionStart(nuisanceStart + roundUp(nuisanceCount, 16)),
       stride(expressionStart + roundUp(model.expressionCount(), 16)),
       noiseFactors(source.count, 1.0f),
       mean(static_cast<size_t>(source.count) * 3),
       slack(static_cast<size_t>(source.count) * 3),
       rows(static_cast<size_t>(source.count) * 3 * stride) {
-  const int columns = tangentCount + 1 + expressionCount;
+  const int within = model.withinIdentityCount();
+  const int columns = tangentCount + 1 + expressionCount + within;
   std::vector<double> gathered(3 * static_cast<size_t>(columns));
   for (int i = 0; i < landmarkCount; ++i) {
     SurfacePoint point;
@@ -58,6 +61,13 @@ LandmarkBasis::LandmarkBasis(const FaceModel& model, const LandmarkSchemeSource&
       slack[3 * static_cast<size_t>(i) + a] = static_cast<float>(from[tangentCount] * model.radius());
       for (int c = 0; c < expressionCount; ++c)
         to[expressionStart + c] = static_cast<float>(from[tangentCount + 1 + c]);
+      for (int c = 0; c < within; ++c)
+        to[nuisanceStart + c] = static_cast<float>(from[tangentCount + 1 + expressionCount + c]);
+      for (int c = 0; c < source.correlatedNoiseCount; ++c) {
+        const float value = source.correlatedNoise[(static_cast<size_t>(c) * landmarkCount + i) * 3 + a];
+        if (!std::isfinite(value)) invalid(i, "the correlated noise is not finite");
+        to[nuisanceStart + within + c] = value;
+      }
     }
   }
 }

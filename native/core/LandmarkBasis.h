@@ -13,6 +13,8 @@ struct LandmarkSchemeSource {
   const float* weights = nullptr;       // [L,3]; a row of zeros: the model lacks this landmark
   const float* noiseFactors = nullptr;  // [L] multiples of the noise's standard deviation; null: all 1
   const float* offsets = nullptr;       // [L,3] mm in model space; null: none
+  int correlatedNoiseCount = 0;         // q
+  const float* correlatedNoise = nullptr;  // [q,L,3] mm in model space: a factor of the landmarks' noise
 };
 
 struct LandmarkBasis {
@@ -21,7 +23,9 @@ struct LandmarkBasis {
   int landmarkCount;              // L of the scheme
   int tangentCount;               // D
   int expressionCount;            // E
-  int expressionStart;            // column at which a row's expressions begin: D rounded up to 16
+  int nuisanceCount;              // Q + q: the model's variation within one identity, then the scheme's noise
+  int nuisanceStart;              // column at which a row's nuisances begin: D rounded up to 16
+  int expressionStart;            // and its expressions: after the nuisances, rounded up to 16
   int stride;                     // floats in a row, a multiple of 16
   std::vector<int> present;       // landmarks that the model has
   std::vector<float> noiseFactors;  // [L]

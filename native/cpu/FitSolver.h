@@ -1,6 +1,6 @@
 // Levenberg-Marquardt for one face (docs/fitting.md). The unknowns are ordered
-//     [ v: identity in normal coordinates | pose and camera | e: expressions ]
-// so that eliminating the first two leaves the expressions' Schur complement, on which the bounds are imposed exactly.
+//     [ v: identity in normal coordinates | pose and camera | nuisances | e: expressions ]
+// so that eliminating all but the last leaves the expressions' Schur complement, on which the bounds are imposed exactly.
 // `Kernels` supplies the products in one precision and instruction set; everything else is the same code for all of
 // them.
 #pragma once
@@ -16,7 +16,6 @@
 namespace sfm {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr double kLeastBend = 0.3;  // see FitSolver::jacobianRows
 constexpr double kGentleNoise = 1;  // mm, see FitSolver::start
 constexpr double kSinglePrecisionBlur = 20;  // landmarks better than kGentleNoise / 20 are fitted in double precision
@@ -35,8 +34,10 @@ class FitSolver {
         dimensions_(image_ ? 2 : 3),
         w_(workspace),
         d_(basis.tangentCount),
+        n_(options.nuisances ? basis.nuisanceCount : 0),
         e_(basis.expressionCount),
-        inverseRadius_(model.inverseRadius()) {}
+        inverseRadius_(model.inverseRadius()),
+        largestTangent_(model.largestTangent()) {}
 
   // False where single precision does not do: the prior (order 1 in the normal equations) drowns in the rounding of
   // landmarks that are known to a few hundredths of a millimetre. Nothing has been solved then.
@@ -192,11 +193,11 @@ class FitSolver {
   bool evaluate(const FitState<Real>& state, FitEvaluation<Real>& out) {
     const int rows = 3 * basis_.landmarkCount;
     const Real* latents = state.latents.data();
-    const int start = basis_.expressionStart;
-    Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, start, latents, out.identityPart.data());
-    if (e_ > 0)
+    Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, basis_.nuisanceStart, latents, out.identityPart.data());
+    const int start = n_ > 0 ? basis_.nuisanceStart : basis_.expressionStart;
+    if (basis_.nuisanceStart < basis_.stride)
       Kernels::rowDots(basis_.rows.data() + start, rows, basis_.stride, basis_.stride - start, latents + start,
-                       w_.expressionPart.data());
+                       w_.linearPart.data());
     const ChartScalars s = chart(state);
     const double scale = exp(state.camera.logScale);
     const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
@@ -206,8 +207,7 @@ class FitSolver {
       double shape[3];
       for (int a = 0; a < 3; ++a)
         shape[a] = static_cast<double>(basis_.mean[at + a]) + s.cosine * static_cast<double>(basis_.slack[at + a]) +
-                   s.sinc * static_cast<double>(out.identityPart[at + a]) +
-                   static_cast<double>(w_.expressionPart[at + a]);
+                   s.sinc * static_cast<double>(out.identityPart[at + a]) + static_cast<double>(w_.linearPart[at + a]);
       double* x = out.turned.data() + 3L * i;
       for (int a = 0; a < 3; ++a)
         x[a] = state.rotation[3 * a] * shape[0] + state.rotation[3 * a + 1] * shape[1] +
@@ -256,6 +256,7 @@ class FitSolver {
       expression += z * z;
     }
     double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
+    if (n_ > 0) total += 0.5 * squaredNorm(v + basis_.nuisanceStart, n_);
     if (estimateFocal_) {
       const double z = (state.camera.logFocal - focalPrior_) / options_.focalStddev;
       total += 0.5 * z * z;
@@ -265,9 +266,10 @@ class FitSolver {
 
   // --- Normal equations ---------------------------------------------------------------------------------------------
 
-  int unknowns() const { return d_ + poseCount_ + e_; }
+  int unknowns() const { return d_ + poseCount_ + n_ + e_; }
   int poseStart() const { return d_; }
-  int expressionColumn() const { return d_ + poseCount_; }
+  int nuisanceColumn() const { return d_ + poseCount_; }
+  int expressionColumn() const { return d_ + poseCount_ + n_; }
 
   // H and g of the current weights at a state that has been evaluated.
   void linearise(const FitState<Real>& state, const FitEvaluation<Real>& at) {
@@ -287,23 +289,34 @@ class FitSolver {
     addPrior(state);
   }
 
+  // The square root of landmark i's weight over its sigma.
+  double weightRoot(const FitEvaluation<Real>& at, int i) const {
+    return sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) *
+                w_.inverseVariance[i]) /
+           blur_;
+  }
+
+  // How a point x in camera axes is seen: derivatives by x, jx [d,3], and for an image by the camera, jc [2,4].
+  void differentiate(const FitState<Real>& state, const double* x, double scale, double inverseFocal, double* jx,
+                     double* jc) const {
+    if (!image_) {
+      for (int c = 0; c < 9; ++c) jx[c] = c % 4 == 0 ? 1 : 0;
+      return;
+    }
+    const Projection here = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
+    projectionJacobian(scale, inverseFocal, here, jx);
+    cameraJacobian(scale, inverseFocal, x, here, jc);
+  }
+
   // The weighted rows of landmark i. The identity's columns in the chart: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc
   // j_t / r) v^T.
   void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s, double scale,
                     double inverseFocal, int i, int row) {
     const long landmark = w_.active[i];
-    const double weight =
-        sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) *
-             w_.inverseVariance[i]) /
-        blur_;
+    const double weight = weightRoot(at, i);
     const double* x = at.turned.data() + 3L * i;
-    double jx[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
-    double jc[8];
-    if (image_) {
-      const Projection here = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
-      projectionJacobian(scale, inverseFocal, here, jx);
-      cameraJacobian(scale, inverseFocal, x, here, jc);
-    }
+    double jx[9], jc[8];
+    differentiate(state, x, scale, inverseFocal, jx, jc);
     // The loss bends along the residual: w (nu - q) / (nu + q) there instead of w. Taking that into the Gauss-Newton
     // matrix turns reweighting's slow linear convergence into nearly Newton's (Triggs et al. 2000, section 4.3); kept
     // positive for outliers.
@@ -321,7 +334,7 @@ class FitSolver {
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
-    const int start = basis_.expressionStart;
+    const int width = basis_.nuisanceStart;  // of the identity's part of a row
     const Real* v = state.latents.data();
     for (int a = 0; a < dimensions_; ++a) {
       Real* out = w_.jacobian.data() + static_cast<long>(row + a) * w_.ld;
@@ -330,25 +343,27 @@ class FitSolver {
       for (int c = 0; c < 3; ++c)
         g[c] = weight * (jxa[0] * state.rotation[c] + jxa[1] * state.rotation[3 + c] + jxa[2] * state.rotation[6 + c]);
       Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
-                       static_cast<Real>(s.sinc * g[2]), bz, start, out);
+                       static_cast<Real>(s.sinc * g[2]), bz, width, out);
       if (inverseRadius_ > 0) {
         double radial = 0;
         for (int c = 0; c < 3; ++c)
           radial += g[c] * (s.kappa * static_cast<double>(at.identityPart[3 * landmark + c]) * inverseRadius_ -
                             s.sinc * static_cast<double>(basis_.slack[3 * landmark + c]) * inverseRadius_);
-        Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, start, out);
+        Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, width, out);
       }
-      // The pose overwrites the padding behind v, then the expressions follow.
+      // Each part overwrites the padding behind the one before.
       double rotational[3];
       cross(x, jxa, rotational);
       Real* pose = out + poseStart();
       for (int c = 0; c < 3; ++c) pose[c] = static_cast<Real>(weight * rotational[c]);
       for (int c = 3; c < poseCount_; ++c)
         pose[c] = static_cast<Real>(weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]));
-      Real* expression = out + expressionColumn();
-      if (e_ > 0)
-        Kernels::combine(static_cast<Real>(g[0]), bx + start, static_cast<Real>(g[1]), by + start,
-                         static_cast<Real>(g[2]), bz + start, basis_.stride - start, expression);
+      const auto linear = [&](int begin, int end, Real* to) {
+        Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
+                         static_cast<Real>(g[2]), bz + begin, end - begin, to);
+      };
+      if (n_ > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
+      if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
       for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
       w_.weighted[row + a] = static_cast<Real>(weight / along * at.residual[3L * i + a]);
     }
@@ -389,6 +404,11 @@ class FitSolver {
       const double precision = 1 / (options_.focalStddev * options_.focalStddev);
       h[static_cast<long>(at) * ld + at] += static_cast<Real>(precision);
       g[at] += static_cast<Real>(precision * (state.camera.logFocal - focalPrior_));
+    }
+    for (int i = 0; i < n_; ++i) {
+      const int at = nuisanceColumn() + i;
+      h[static_cast<long>(at) * ld + at] += 1;
+      g[at] += v[basis_.nuisanceStart + i];
     }
     for (int i = 0; i < e_; ++i) {
       const int at = expressionColumn() + i;
@@ -487,11 +507,14 @@ class FitSolver {
     Real* v = to.latents.data();
     for (int i = 0; i < d_; ++i) v[i] = from.latents[i] + f * w_.step[i];
     if (inverseRadius_ > 0) {
-      // Without a slack column the far hemisphere repeats the near one's shapes; with it, keep clear of the antipode.
-      const double most = (model_.hasSlack() ? 0.9 * kPi : 0.499 * kPi) / inverseRadius_;
+      const double most = largestTangent_;
       const double norm = sqrt(squaredNorm(v, d_));
       if (norm > most)
         for (int i = 0; i < d_; ++i) v[i] *= static_cast<Real>(most / norm);
+    }
+    for (int i = 0; i < n_; ++i) {
+      const int at = basis_.nuisanceStart + i;
+      v[at] = from.latents[at] + f * w_.step[nuisanceColumn() + i];
     }
     for (int i = 0; i < e_; ++i) {
       Real value = from.latents[basis_.expressionStart + i] + f * w_.step[expressionColumn() + i];
@@ -611,6 +634,8 @@ class FitSolver {
     solution.finalCost = value;
     solution.uncertainty = posteriorUncertainty();
     if (!isfinite(value) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
+    if (solution.failure == FitFailure::kNone && solution.information && !reducedPosterior(solution))
+      solution.failure = FitFailure::kNumerical;
   }
 
   void useObjective(RobustLoss loss, double blur) {
@@ -619,28 +644,64 @@ class FitSolver {
   }
 
   // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior
-  // covariance of v with pose, camera and expressions integrated out (Laplace's approximation). Eliminating those
-  // leaves the Schur complement of v: the information on the identity. The last linearisation serves: it was made a
-  // step that gained next to nothing before the optimum.
+  // covariance of v with all other unknowns integrated out (Laplace's approximation). Eliminating those leaves the
+  // Schur complement of v: the information on the identity. The last linearisation serves: it was made a step that
+  // gained next to nothing before the optimum.
   double posteriorUncertainty() {
-    const int n = unknowns(), ld = w_.ld, nuisances = n - d_;
+    const int n = unknowns(), ld = w_.ld;
+    Real* permuted = identityLast();
+    if (!Kernels::factor(permuted, n, n, ld)) return NAN;
+    const double trace = Kernels::inverseTrace(permuted, n - d_, n, ld, w_.inverse.data());
+    // A flat (Gaussian) model has no radius; its latents' typical length stands in.
+    return sqrt(trace) * (inverseRadius_ > 0 ? inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
+  }
+
+  // The normal matrix of v at the current state with all other unknowns eliminated, for whitenPosterior. Expressions at
+  // their bounds are known; the others, and all nuisances, are integrated out. False where it is not to be had.
+  bool reducedPosterior(FitSolution& solution) {
+    const FitState<Real>& state = w_.states[current_];
+    linearise(state, w_.evaluations[current_]);
+    const int n = unknowns(), ld = w_.ld, others = n - d_;
+    Real* h = identityLast();
+    for (int i = 0; i < e_; ++i) {
+      if (bound(state, i) == kFree) continue;
+      const int at = others - e_ + i;
+      for (int j = 0; j < at; ++j) h[static_cast<long>(j) * ld + at] = 0;
+      for (int j = at; j < n; ++j) h[static_cast<long>(at) * ld + j] = j == at ? 1 : 0;
+    }
+    if (!Kernels::factor(h, n, others, ld)) return false;
+    for (int i = 0; i < d_; ++i) {
+      for (int j = 0; j <= i; ++j)
+        solution.information[static_cast<long>(i) * (i + 1) / 2 + j] =
+            static_cast<double>(h[static_cast<long>(others + j) * ld + others + i]);
+      solution.shift[i] = static_cast<double>(state.latents[i]);
+    }
+    return true;
+  }
+
+  BoundState bound(const FitState<Real>& state, int expression) const {
+    const Real value = state.latents[basis_.expressionStart + expression];
+    if (!options_.boundExpression) return kFree;
+    if (value <= static_cast<Real>(model_.expressionBounds()[2 * expression])) return kAtLower;
+    return value >= static_cast<Real>(model_.expressionBounds()[2 * expression + 1]) ? kAtUpper : kFree;
+  }
+
+  // The normal matrix as [pose, nuisances, expression, v].
+  Real* identityLast() {
+    const int n = unknowns(), ld = w_.ld, others = n - d_;
     Real* permuted = w_.damped.data();
-    // [pose, expression, v]: the nuisances move to the front.
     for (int i = 0; i < n; ++i) {
       const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
       if (i < d_) {
-        Real* to = permuted + static_cast<long>(nuisances + i) * ld + nuisances;
+        Real* to = permuted + static_cast<long>(others + i) * ld + others;
         for (int j = i; j < d_; ++j) to[j] = from[j];
-        for (int j = d_; j < n; ++j) permuted[static_cast<long>(j - d_) * ld + nuisances + i] = from[j];
+        for (int j = d_; j < n; ++j) permuted[static_cast<long>(j - d_) * ld + others + i] = from[j];
       } else {
         Real* to = permuted + static_cast<long>(i - d_) * ld - d_;
         for (int j = i; j < n; ++j) to[j] = from[j];
       }
     }
-    if (!Kernels::factor(permuted, n, n, ld)) return NAN;
-    const double trace = Kernels::inverseTrace(permuted, nuisances, n, ld, w_.inverse.data());
-    // A flat (Gaussian) model has no radius; its latents' typical length stands in.
-    return sqrt(trace) * (inverseRadius_ > 0 ? inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
+    return permuted;
   }
 
   // --- Results ------------------------------------------------------------------------------------------------------
@@ -672,9 +733,11 @@ class FitSolver {
     for (int i = 0; i < e_; ++i) solution.expression[i] = static_cast<float>(state.latents[basis_.expressionStart + i]);
     if (solution.failure != FitFailure::kNone) return;
 
+    // The distances are those of the face that is reported, without its nuisances; the weights are the likelihood's.
+    const FitEvaluation<Real>& bare = n_ > 0 ? withoutNuisances() : at;
     double sum = 0;
     for (int i = 0; i < activeCount_; ++i) {
-      const double* r = at.residual.data() + 3L * i;
+      const double* r = bare.residual.data() + 3L * i;
       const double squared = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
       sum += squared;
       solution.residuals[w_.active[i]] = static_cast<float>(sqrt(squared));
@@ -687,6 +750,55 @@ class FitSolver {
     constexpr double kPlausibleError = 10;  // mm
     solution.usable =
         isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
+    if (solution.linearisation) report(*solution.linearisation, bare);
+  }
+
+  void report(const FitLinearisation& to, const FitEvaluation<Real>& bare) const {
+    const FitState<Real>& state = w_.states[current_];
+    const FitEvaluation<Real>& at = w_.evaluations[current_];
+    const Real* latents = state.latents.data();
+    for (int i = 0; i < d_; ++i) to.identity[i] = static_cast<double>(latents[i]);
+    for (int i = 0; i < basis_.nuisanceCount; ++i)
+      to.nuisances[i] = static_cast<double>(latents[basis_.nuisanceStart + i]);
+    for (int i = 0; i < e_; ++i) {
+      to.expression[i] = static_cast<double>(latents[basis_.expressionStart + i]);
+      to.bounds[i] = bound(state, i);
+    }
+    const double scale = exp(state.camera.logScale);
+    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    for (int i = 0; i < activeCount_; ++i) {
+      const double weight = weightRoot(at, i);
+      const double* x = at.turned.data() + 3L * i;
+      double jx[9], jc[8];
+      differentiate(state, x, scale, inverseFocal, jx, jc);
+      to.weights[w_.active[i]] = weight;
+      for (int a = 0; a < dimensions_; ++a) {
+        const long row = static_cast<long>(w_.active[i]) * dimensions_ + a;
+        const double* jxa = jx + 3 * a;
+        const double* r = state.rotation;
+        for (int c = 0; c < 3; ++c)
+          to.derivatives[3 * row + c] = weight * (jxa[0] * r[c] + jxa[1] * r[3 + c] + jxa[2] * r[6 + c]);
+        double* pose = to.pose + kPoseCapacity * row;
+        cross(x, jxa, pose);
+        for (int c = 0; c < 3; ++c) pose[c] *= weight;
+        for (int c = 3; c < poseCount_; ++c) pose[c] = weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]);
+        to.residuals[row] = weight * at.residual[3L * i + a];
+        to.bareResiduals[row] = weight * bare.residual[3L * i + a];
+      }
+    }
+  }
+
+  // What the current state predicts with its nuisances at zero. Takes the place of the last trial.
+  const FitEvaluation<Real>& withoutNuisances() {
+    const FitState<Real>& from = w_.states[current_];
+    FitState<Real>& to = w_.states[1 - current_];
+    for (int i = 0; i < basis_.stride; ++i) to.latents[i] = from.latents[i];
+    for (int i = 0; i < n_; ++i) to.latents[basis_.nuisanceStart + i] = 0;
+    for (int i = 0; i < 9; ++i) to.rotation[i] = from.rotation[i];
+    for (int a = 0; a < 3; ++a) to.translation[a] = from.translation[a];
+    to.camera = from.camera;
+    evaluate(to, w_.evaluations[1 - current_]);
+    return w_.evaluations[1 - current_];
   }
 
   const FaceModel& model_;
@@ -695,8 +807,8 @@ class FitSolver {
   const bool image_;
   const int dimensions_;
   FitWorkspace<Real>& w_;
-  const int d_, e_;
-  const double inverseRadius_;
+  const int d_, n_, e_;  // identities, nuisances, expressions
+  const double inverseRadius_, largestTangent_;
   const FitProblem* problem_ = nullptr;
   int activeCount_ = 0;
   int poseCount_ = 6;

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "core/AlignedBuffer.h"
+#include "core/Fit.h"
 #include "core/LandmarkBasis.h"
 #include "core/PoseStart.h"
 
 namespace sfm {
 
-constexpr int kPoseCapacity = 7;    // 3 rotation, then (p, q, log s[, log f]) or 3 translation
 constexpr int kChunkLandmarks =
     64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
 constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot
@@ -28,7 +28,7 @@ struct FitEvaluation {
 // The unknowns of one face.
 template <class Real>
 struct FitState {
-  AlignedBuffer<Real> latents;  // [stride] v, padding, e: laid out as a row of the landmark basis
+  AlignedBuffer<Real> latents;  // [stride] v, nuisances, e: laid out as a row of the landmark basis
   double rotation[9];
   Camera camera;
   double translation[3];
@@ -38,7 +38,7 @@ template <class Real>
 struct FitWorkspace {
   explicit FitWorkspace(const LandmarkBasis& basis) {
     const size_t landmarks = static_cast<size_t>(basis.landmarkCount);
-    const int unknowns = basis.tangentCount + kPoseCapacity + basis.expressionCount;
+    const int unknowns = basis.tangentCount + kPoseCapacity + basis.nuisanceCount + basis.expressionCount;
     ld = paddedColumns(unknowns);
     expressionLd = paddedColumns(basis.expressionCount);
     for (FitEvaluation<Real>& evaluation : evaluations) {
@@ -48,7 +48,7 @@ struct FitWorkspace {
       evaluation.squared = AlignedBuffer<double>(landmarks);
     }
     for (FitState<Real>& state : states) state.latents = AlignedBuffer<Real>(static_cast<size_t>(basis.stride));
-    expressionPart = AlignedBuffer<Real>(3 * landmarks);
+    linearPart = AlignedBuffer<Real>(3 * landmarks);
     active = AlignedBuffer<int>(landmarks);
     inverseVariance = AlignedBuffer<double>(landmarks);
     posePoints = AlignedBuffer<PosePoint>(landmarks);
@@ -72,7 +72,7 @@ struct FitWorkspace {
   int expressionLd;  // and of the expressions' part of it
   FitEvaluation<Real> evaluations[2];
   FitState<Real> states[2];
-  AlignedBuffer<Real> expressionPart;      // [L,3] B e
+  AlignedBuffer<Real> linearPart;          // [L,3] what nuisances and expressions add to the identity
   AlignedBuffer<int> active;               // landmarks in use
   AlignedBuffer<double> inverseVariance;   // [active] confidence / sigma^2
   AlignedBuffer<PosePoint> posePoints;     // [active]

@@ -23,6 +23,7 @@ constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 struct Face {
   std::vector<double> latent;  // [K]
   std::vector<double> expression;  // [E]
+  std::vector<double> nuisances;  // [Q + q]
   double rotation[9];
   double translation[3];  // mm; for weak perspective the third is not used
   double focal = 0;  // pixels; 0: weak perspective with `scale`, or a scan
@@ -69,7 +70,40 @@ struct Fitted : FitSolution {
   }
   Fitted(Fitted&&) = default;
   Fitted(const Fitted&) = delete;
+  // Asks for all that is optional.
+  void wantAll(const FaceModel& model, const LandmarkBasis& basis, bool scan) {
+    const size_t d = static_cast<size_t>(model.tangentCount()), landmarks = static_cast<size_t>(basis.landmarkCount),
+                 rows = landmarks * (scan ? 3 : 2);
+    informations.resize(packedTriangle(static_cast<int>(d)));
+    shifts.resize(d);
+    information = informations.data();
+    shift = shifts.data();
+    pointers_ = std::make_unique<FitLinearisation>();
+    const auto want = [](std::vector<double>& numbers, size_t size, double** pointer) {
+      numbers.resize(size);
+      *pointer = numbers.data();
+    };
+    want(linear.identity, d, &pointers_->identity);
+    want(linear.nuisances, static_cast<size_t>(basis.nuisanceCount), &pointers_->nuisances);
+    want(linear.expression, static_cast<size_t>(basis.expressionCount), &pointers_->expression);
+    want(linear.bounds, static_cast<size_t>(basis.expressionCount), &pointers_->bounds);
+    want(linear.weights, landmarks, &pointers_->weights);
+    want(linear.derivatives, 3 * rows, &pointers_->derivatives);
+    want(linear.pose, kPoseCapacity * rows, &pointers_->pose);
+    want(linear.residuals, rows, &pointers_->residuals);
+    want(linear.bareResiduals, rows, &pointers_->bareResiduals);
+    linearisation = pointers_.get();
+  }
   std::vector<float> identities, embeddings, expressions, distances, weights;
+  std::vector<double> informations, shifts;
+
+  // What training asks for, in the order of FitLinearisation's members.
+  struct {
+    std::vector<double> identity, nuisances, expression, bounds, weights, derivatives, pose, residuals, bareResiduals;
+  } linear;
+
+ private:
+  std::unique_ptr<FitLinearisation> pointers_;
 };
 
 class Scene {
@@ -95,6 +129,10 @@ class Scene {
           identity_.push_back(at(synthetic.identity(), k, l, a));
         for (size_t e = 0; e < static_cast<size_t>(model->expressionCount()); ++e)
           expression_.push_back(at(synthetic.expression(), e, l, a));
+        for (size_t q = 0; q < static_cast<size_t>(options.withinIdentity); ++q)
+          nuisances_.push_back(at(synthetic.withinIdentity(), q, l, a));
+        for (size_t q = 0; q < static_cast<size_t>(options.correlatedNoise); ++q)
+          nuisances_.push_back(synthetic.correlatedNoise()[(q * static_cast<size_t>(landmarks) + l) * 3 + a]);
       }
     }
   }
@@ -103,9 +141,10 @@ class Scene {
   const LandmarkBasis& basis() const { return scheme->basis; }
 
   // How many numbers a face's coordinates have: tangent coordinates, rotation, translation (weak perspective: two and
-  // the log of the scale), log of the focal length where it counts as unknown, expressions.
-  int coordinates(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0) + model->expressionCount(); }
-  int expressionStart(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0); }
+  // the log of the scale), log of the focal length where it counts as unknown, nuisances, expressions.
+  int coordinates(bool focal) const { return expressionStart(focal) + model->expressionCount(); }
+  int nuisanceStart(bool focal) const { return model->tangentCount() + 6 + (focal ? 1 : 0); }
+  int expressionStart(bool focal) const { return nuisanceStart(focal) + basis().nuisanceCount; }
 
   // The face a step away along its coordinates.
   Face moved(const Face& face, const std::vector<double>& step, bool focal) const {
@@ -122,18 +161,21 @@ class Scene {
     for (size_t a = 0; a < (weak ? 2 : 3); ++a) to.translation[a] += step[d + 3 + a];
     if (weak) to.scale *= std::exp(step[d + 5]);
     if (focal) to.focal *= std::exp(step[d + 6]);
+    for (size_t i = 0; i < face.nuisances.size(); ++i)
+      to.nuisances[i] += step[static_cast<size_t>(nuisanceStart(focal)) + i];
     for (size_t e = 0; e < face.expression.size(); ++e)
       to.expression[e] += step[static_cast<size_t>(expressionStart(focal)) + e];
     return to;
   }
 
-  // The landmarks [L,3] in model space, mm.
+  // The landmarks [L,3] in model space, mm, displaced by the nuisances.
   std::vector<double> shape(const Face& face) const {
     std::vector<double> points(mean_);
-    const size_t k = face.latent.size(), e = face.expression.size();
+    const size_t k = face.latent.size(), e = face.expression.size(), q = face.nuisances.size();
     for (size_t i = 0; i < points.size(); ++i) {
       for (size_t c = 0; c < k; ++c) points[i] += identity_[i * k + c] * face.latent[c];
       for (size_t c = 0; c < e; ++c) points[i] += expression_[i * e + c] * face.expression[c];
+      for (size_t c = 0; c < q; ++c) points[i] += nuisances_[i * q + c] * face.nuisances[c];
     }
     return points;
   }
@@ -169,6 +211,7 @@ class Scene {
       const double value = model->expressionStddev()[e] * random.normal();
       face.expression.push_back(view.gaussianExpression ? value : std::min(1.0, std::fabs(value)));
     }
+    for (int i = 0; i < basis().nuisanceCount; ++i) face.nuisances.push_back(random.normal());
     setPose(view, &face);
     return face;
   }
@@ -208,6 +251,7 @@ class Scene {
     }
     for (size_t e = 0; e < face.expression.size(); ++e)
       cost += 0.5 * options.expressionPrior * std::pow(face.expression[e] / model->expressionStddev()[e], 2);
+    for (const double value : face.nuisances) cost += 0.5 * value * value;
     if (!scan && !options.weakPerspective && !(problem.focal > 0))
       cost += 0.5 * std::pow(std::log(face.focal / (1.2 * problem.imageSize)) / options.focalStddev, 2);
     return cost;
@@ -218,6 +262,7 @@ class Scene {
     Face face;
     face.latent.assign(s.identity, s.identity + model->identityCount());
     face.expression.assign(s.expression, s.expression + model->expressionCount());
+    face.nuisances.assign(s.linearisation->nuisances, s.linearisation->nuisances + basis().nuisanceCount);
     std::copy(s.rotation, s.rotation + 9, face.rotation);
     std::copy(s.translation, s.translation + 3, face.translation);
     std::copy(s.principal, s.principal + 2, face.principal);
@@ -229,6 +274,7 @@ class Scene {
   // A fit as the backend makes it: with the kernels given, in double precision where they say so. Null: the reference.
   Fitted fit(const CpuKernels* kernels, const FitProblem& problem, const FitOptions& options = {}, bool scan = false) {
     Fitted solution(*model, basis());
+    solution.wantAll(*model, basis(), scan);
     const ObservationSpace space = scan ? ObservationSpace::kScan : ObservationSpace::kImage;
     if (!single_) {
       single_ = std::make_unique<FitWorkspace<float>>(basis());
@@ -236,6 +282,8 @@ class Scene {
     }
     if (!kernels || !kernels->fit(*model, basis(), options, space, *single_, problem, solution))
       fitReference(*model, basis(), options, space, *twice_, problem, solution);
+    if (solution.failure == FitFailure::kNone)
+      whitenPosterior(*model, options.identityPrior, solution.information, solution.shift);
     return solution;
   }
 
@@ -267,7 +315,7 @@ class Scene {
     face->principal[1] = view.scan ? 0 : 360;
   }
 
-  std::vector<double> mean_, identity_, expression_;  // [L,3], [L,3,K], [L,3,E]
+  std::vector<double> mean_, identity_, expression_, nuisances_;  // [L,3], [L,3,K], [L,3,E], [L,3,Q+q]
   std::unique_ptr<FitWorkspace<float>> single_;
   std::unique_ptr<FitWorkspace<double>> twice_;
 };

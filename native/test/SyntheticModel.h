@@ -27,6 +27,8 @@ struct SyntheticModelOptions {
   double depth = 1;       // below 1: a mask rather than a face
   float lowerBound = 0;   // of all expressions
   float upperBound = 1;
+  int withinIdentity = 0;   // Q
+  int correlatedNoise = 0;  // q of every landmark scheme
   unsigned seed = 1;
 };
 
@@ -83,6 +85,8 @@ class SyntheticModel {
       toHalf(identity_, identityHalves_);
       toHalf(expression_, expressionHalves_);
     }
+    for (int c = 0; c < options.withinIdentity; ++c) appendMode(withinIdentity_, 3 / std::sqrt(1.0 + c));
+    if (options.half) toHalf(withinIdentity_, withinIdentityHalves_);
   }
 
   FaceModelSource source() const {
@@ -97,6 +101,8 @@ class SyntheticModel {
     s.expressionStddev = stddev_.data();
     s.priorMean = options_.spherical ? priorMean_.data() : nullptr;
     s.priorFactor = options_.spherical ? priorFactor_.data() : nullptr;
+    s.withinIdentity = {options_.half ? nullptr : withinIdentity_.data(),
+                        options_.half ? withinIdentityHalves_.data() : nullptr, options_.withinIdentity};
     s.triangles = triangles_.data();
     s.triangleCount = static_cast<int>(triangles_.size() / 3);
     return s;
@@ -116,12 +122,19 @@ class SyntheticModel {
     s.count = count;
     s.indices = indices_.data();
     s.weights = weights_.data();
+    noise_.clear();
+    for (int i = 0; i < 3 * count * options_.correlatedNoise; ++i)
+      noise_.push_back(static_cast<float>(0.5 * random_.normal()));
+    s.correlatedNoiseCount = options_.correlatedNoise;
+    s.correlatedNoise = noise_.data();
     return s;
   }
 
   std::vector<float>& mean() { return mean_; }
   std::vector<float>& identity() { return identity_; }
   std::vector<float>& expression() { return expression_; }
+  std::vector<float>& withinIdentity() { return withinIdentity_; }
+  std::vector<float>& correlatedNoise() { return noise_; }  // of the landmarks made last
   std::vector<float>& bounds() { return bounds_; }
   std::vector<float>& stddev() { return stddev_; }
   std::vector<float>& priorMean() { return priorMean_; }
@@ -185,8 +198,8 @@ class SyntheticModel {
   SyntheticModelOptions options_;
   Random random_;
   std::vector<double> place_;
-  std::vector<float> mean_, identity_, expression_, bounds_, stddev_, priorMean_, priorFactor_;
-  std::vector<uint16_t> identityHalves_, expressionHalves_;
+  std::vector<float> mean_, identity_, expression_, bounds_, stddev_, priorMean_, priorFactor_, withinIdentity_, noise_;
+  std::vector<uint16_t> identityHalves_, expressionHalves_, withinIdentityHalves_;
   std::vector<int32_t> triangles_, indices_;
   std::vector<float> weights_;
 };

@@ -22,6 +22,7 @@ struct Condition {
   View view;
   bool estimateFocal = false, bounded = false, robust = true, confidences = false, missing = false, outliers = false;
   bool slack = false, gaussian = false, correlated = false;
+  int withinIdentity = 0, correlatedNoise = 0;
   int faces = 6;
 };
 
@@ -95,6 +96,24 @@ std::vector<Condition> conditions() {
     c.tangent = 40;
     c.expressions = 0;
   });
+  add("variation within identities", [](Condition& c) { c.withinIdentity = 60; });
+  add("correlated noise, bounded, focal estimated", [](Condition& c) {
+    c.correlatedNoise = 12;
+    c.bounded = c.estimateFocal = true;
+  });
+  add("478 landmarks, all nuisances, outliers, bounded, weak", [](Condition& c) {
+    c.landmarks = 478;
+    c.withinIdentity = 20;
+    c.correlatedNoise = 19;
+    c.outliers = c.bounded = c.view.weak = true;
+    c.faces = 4;
+  });
+  add("scan, all nuisances, general prior, no expressions", [](Condition& c) {
+    c.view.scan = c.correlated = true;
+    c.withinIdentity = 7;
+    c.correlatedNoise = 1;
+    c.expressions = 0;
+  });
   return list;
 }
 
@@ -105,6 +124,8 @@ SyntheticModelOptions modelOf(const Condition& c) {
   options.slack = c.slack;
   options.spherical = !c.gaussian;
   options.correlated = c.correlated;
+  options.withinIdentity = c.withinIdentity;
+  options.correlatedNoise = c.correlatedNoise;
   return options;
 }
 
@@ -285,6 +306,7 @@ double expectedSquaredResidual(const Scene& scene, const Face& truth, double sig
   }
   for (size_t i = 0; i < d; ++i) prior[i] = 1;
   if (focal) prior[d + 6] = 1 / std::pow(FitOptions().focalStddev, 2);
+  for (size_t i = 0; i < truth.nuisances.size(); ++i) prior[static_cast<size_t>(scene.nuisanceStart(focal)) + i] = 1;
   for (size_t e = 0; e < truth.expression.size(); ++e)
     prior[static_cast<size_t>(scene.expressionStart(focal)) + e] = 1 / std::pow(scene.model->expressionStddev()[e], 2);
   std::vector<double> gram(n * n);
@@ -336,6 +358,109 @@ CASE(noise_leaves_the_residual_that_theory_expects) {
       CHECK_NEAR(ratio, 1, 0.05);
     }
   }
+}
+
+// What is reported are the distances from the face that is returned, not from one displaced by its nuisances.
+CASE(distances_are_those_of_the_face_without_its_nuisances) {
+  for (const bool scan : {false, true}) {
+    SyntheticModelOptions modelOptions;
+    modelOptions.withinIdentity = 6;
+    modelOptions.correlatedNoise = 3;
+    Scene scene(modelOptions, 68, true);
+    View view;
+    view.scan = scan;
+    view.noise = 0.5;
+    Observation observation = scene.observation(scene.draw(view), view);
+    const FitProblem& problem = observation.view();
+    for (const CpuKernels* kernels : cpuKernels()) {
+      const Scope scope(kernels->name, ", scan ", scan);
+      const Fitted fitted = scene.fit(kernels, problem, {}, scan);
+      CHECK(fitted.usable);
+      Face face = scene.faceOf(fitted);
+      const std::vector<double> displaced = scene.observe(face, scan);
+      for (double& value : face.nuisances) value = 0;
+      const std::vector<double> bare = scene.observe(face, scan);
+      const size_t d = scan ? 3 : 2;
+      double sum = 0, displacedSum = 0;
+      for (size_t i = 0; i < 68; ++i) {
+        double squared = 0, displacedSquared = 0;
+        for (size_t a = d * i; a < d * i + d; ++a) {
+          squared += std::pow(bare[a] - observation.points[a], 2);
+          displacedSquared += std::pow(displaced[a] - observation.points[a], 2);
+        }
+        CHECK_NEAR(fitted.residuals[i], std::sqrt(squared), 1e-3);
+        sum += squared;
+        displacedSum += displacedSquared;
+        // Outliers are those of the likelihood, nuisances and all.
+        const double q = displacedSquared / std::pow(problem.noise * scene.factors[i], 2);
+        CHECK_NEAR(fitted.robustWeights[i], 4 / (4 + q), 1e-3);
+      }
+      CHECK_NEAR(fitted.rmse, std::sqrt(sum / 68), 1e-4);
+      CHECK(displacedSum < 0.7 * sum);
+    }
+  }
+}
+
+// A model with nuisances, told to leave them out, is one without: to the last bit.
+CASE(nuisances_can_be_left_out) {
+  for (const int expressions : {0, 12}) {
+    SyntheticModelOptions with, without;
+    with.expressions = without.expressions = expressions;
+    with.withinIdentity = 9;
+    with.correlatedNoise = 4;
+    Scene full(with, 68), plain(without, 68);
+    FitOptions left;
+    left.nuisances = false;
+    View view;
+    view.noise = 2;
+    for (int i = 0; i < 5; ++i) {
+      Observation observation = full.observation(full.draw(view), view);
+      const FitProblem& problem = observation.view();
+      for (const CpuKernels* kernels : {static_cast<const CpuKernels*>(nullptr), cpuKernels().front()}) {
+        const Fitted used = full.fit(kernels, problem), bare = full.fit(kernels, problem, left),
+                     expected = plain.fit(kernels, problem);
+        CHECK_EQUAL(bare.finalCost, expected.finalCost);
+        CHECK_EQUAL(bare.rmse, expected.rmse);
+        CHECK_EQUAL(bare.uncertainty, expected.uncertainty);
+        CHECK(bare.identities == expected.identities);
+        CHECK(bare.expressions == expected.expressions);
+        CHECK(bare.distances == expected.distances);
+        CHECK(used.finalCost < bare.finalCost);
+        for (const double value : bare.linear.nuisances) CHECK_EQUAL(value, 0.0);
+      }
+    }
+  }
+}
+
+// Where the landmarks do have correlated noise, saying so finds the identity better.
+CASE(knowing_the_nuisances_helps_the_identity) {
+  SyntheticModelOptions modelOptions;
+  modelOptions.withinIdentity = 12;
+  modelOptions.correlatedNoise = 8;
+  Scene scene(modelOptions, 68);
+  View view;
+  view.noise = 1;
+  FitOptions left;
+  left.nuisances = false;
+  double with = 0, without = 0;
+  constexpr int kFaces = 60;
+  for (int i = 0; i < kFaces; ++i) {
+    view.yaw = scene.random.uniform(-30, 30);
+    const Face truth = scene.draw(view);
+    Observation observation = scene.observation(truth, view);
+    const auto error = [&](const FitOptions& options) {
+      const Fitted fitted = scene.fit(cpuKernels().front(), observation.view(), options);
+      CHECK(fitted.usable);
+      double squared = 0;
+      for (size_t k = 0; k < fitted.identities.size(); ++k)
+        squared += std::pow(fitted.identities[k] - truth.latent[k], 2);
+      return squared;
+    };
+    with += error({});
+    without += error(left);
+  }
+  note("RMS error of the latent ", std::sqrt(with / kFaces), ", left out ", std::sqrt(without / kFaces));
+  CHECK_AT_MOST(with, 0.8 * without);
 }
 
 CASE(faces_are_found_in_hard_poses) {

@@ -97,10 +97,13 @@ struct ModelArrays {
     mean = numbers<float>(random, 3 * vertices, 60);
     identity = numbers<float>(random, 3 * vertices * static_cast<size_t>(k), spherical ? 20 : 4);
     expression = numbers<float>(random, 3 * vertices * static_cast<size_t>(e), 5);
+    q = random.below(3) ? 0 : random.below(20);
+    within = numbers<float>(random, 3 * vertices * static_cast<size_t>(q), 1);
     if (spherical && random.chance(0.8))
       std::fill(identity.end() - static_cast<std::ptrdiff_t>(3 * vertices), identity.end(), 0.0f);
     for (float value : identity) identityHalves.push_back(halfOf(value));
     for (float value : expression) expressionHalves.push_back(halfOf(value));
+    for (float value : within) withinHalves.push_back(halfOf(value));
     for (int i = 0; i < e; ++i) {
       const bool usual = random.chance(0.5);
       const float low = static_cast<float>(number(random, usual ? 0 : random.normal()));
@@ -135,15 +138,16 @@ struct ModelArrays {
     s.expressionStddev = stddev.data();
     s.priorMean = spherical ? priorMean.data() : nullptr;
     s.priorFactor = spherical ? priorFactor.data() : nullptr;
+    s.withinIdentity = {half ? nullptr : within.data(), half ? withinHalves.data() : nullptr, q};
     s.triangles = triangles.data();
     s.triangleCount = static_cast<int>(triangles.size() / 3);
     return s;
   }
 
-  int k, e;
+  int k, e, q;
   bool spherical, half;
-  std::vector<float> mean, identity, expression, bounds, stddev, priorMean, priorFactor;
-  std::vector<uint16_t> identityHalves, expressionHalves;
+  std::vector<float> mean, identity, expression, bounds, stddev, priorMean, priorFactor, within;
+  std::vector<uint16_t> identityHalves, expressionHalves, withinHalves;
   std::vector<int32_t> triangles;
 };
 
@@ -181,6 +185,10 @@ std::unique_ptr<const LandmarkScheme> makeScheme(Random& random, const FaceModel
     source.weights = weights.data();
     source.noiseFactors = random.chance(0.5) ? noise.data() : nullptr;
     source.offsets = offsets.empty() ? nullptr : offsets.data();
+    source.correlatedNoiseCount = random.below(3) ? 0 : random.below(12);
+    const std::vector<float> correlated =
+        numbers<float>(random, 3 * static_cast<size_t>(count * source.correlatedNoiseCount), 1);
+    source.correlatedNoise = correlated.data();
     try {
       return std::make_unique<const LandmarkScheme>(model, source);
     } catch (const Error& error) {
@@ -196,6 +204,7 @@ FitOptions makeOptions(Random& random) {
     options.loss = random.chance(0.5) ? RobustLoss::kSquared : RobustLoss::kStudentT;
     options.boundExpression = random.chance(0.6);
     options.weakPerspective = random.chance(0.3);
+    options.nuisances = random.chance(0.8);
     if (random.chance(0.3)) {
       options.degreesOfFreedom = number(random, 4);
       options.identityPrior = number(random, 1);
@@ -271,13 +280,17 @@ CASE(nothing_hostile_gets_through) {
       const ObservationSpace space = scan ? ObservationSpace::kScan : ObservationSpace::kImage;
       Observation observation = makeObservation(random, scheme->basis, scan);
       const FitProblem& problem = observation.view();
+      const bool everything = random.chance(0.5);
       for (size_t k = 0; k <= cpuKernels().size(); ++k) {
         const bool reference = k == cpuKernels().size();
         const Scope which("problem ", i, ", ", reference ? "reference" : cpuKernels()[k]->name);
         Fitted fitted(*model, scheme->basis);
+        if (everything) fitted.wantAll(*model, scheme->basis, scan);
         const double start = seconds();
         if (reference || !cpuKernels()[k]->fit(*model, scheme->basis, options, space, single, problem, fitted))
           fitReference(*model, scheme->basis, options, space, twice, problem, fitted);
+        if (everything && fitted.failure == FitFailure::kNone)
+          whitenPosterior(*model, options.identityPrior, fitted.information, fitted.shift);
         slowest = std::max(slowest, seconds() - start);
         checkSound(*model, scheme->basis, options, fitted, scan);
         ++fits;

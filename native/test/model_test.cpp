@@ -286,6 +286,54 @@ CASE(landmark_rows_are_barycentric_and_padded_with_zeros) {
   }
 }
 
+CASE(a_landmark_basis_gathers_its_nuisances) {
+  for (const bool half : {false, true}) {
+    SyntheticModelOptions options = smallOptions();
+    options.withinIdentity = 2;
+    options.correlatedNoise = 3;
+    options.half = half;
+    SyntheticModel synthetic(options);
+    const FaceModel model(synthetic.source());
+    CHECK_EQUAL(model.withinIdentityCount(), 2);
+    // They are no part of decoding.
+    CHECK_EQUAL(model.decodeBasis().columnCount, 8);
+    LandmarkSchemeSource source = synthetic.landmarks(5);
+    const LandmarkBasis basis(model, source);
+    CHECK_EQUAL(basis.nuisanceCount, 5);
+    CHECK_EQUAL(basis.nuisanceStart, 16);
+    CHECK_EQUAL(basis.expressionStart, 32);
+    const size_t row = synthetic.mean().size();
+    for (size_t l = 0; l < 5; ++l) {
+      for (size_t a = 0; a < 3; ++a) {
+        const float* actual = basis.rows.data() + (3 * l + a) * static_cast<size_t>(basis.stride) + 16;
+        for (size_t c = 0; c < 16; ++c) {
+          double expected = 0;
+          for (size_t corner = 0; c < 2 && corner < 3; ++corner)
+            expected +=
+                source.weights[3 * l + corner] *
+                synthetic.withinIdentity()[c * row + 3 * static_cast<size_t>(source.indices[3 * l + corner]) + a];
+          if (c >= 2 && c < 5) expected = synthetic.correlatedNoise()[((c - 2) * 5 + l) * 3 + a];
+          CHECK_NEAR(actual[c], expected, 1e-5);
+        }
+      }
+    }
+  }
+}
+
+CASE(nuisances_that_are_not_finite_are_refused) {
+  SyntheticModelOptions options = smallOptions();
+  options.withinIdentity = 2;
+  options.correlatedNoise = 1;
+  for (const float bad : {kNaN, kInfinity}) {
+    checkRefused([=](SyntheticModel& m) { m.withinIdentity()[100] = bad; }, options);
+    SyntheticModel synthetic(options);
+    const FaceModel model(synthetic.source());
+    const LandmarkSchemeSource source = synthetic.landmarks(5);
+    synthetic.correlatedNoise()[7] = bad;
+    CHECK_THROWS(INVALID_MODEL, LandmarkBasis(model, source));
+  }
+}
+
 CASE(every_half_is_the_float_it_stands_for) {
   for (uint32_t pattern = 0; pattern < 65536; ++pattern) {
     const int exponent = pattern >> 10 & 31, fraction = pattern & 1023;
