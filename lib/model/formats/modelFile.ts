@@ -40,8 +40,12 @@ export async function writeModelFile(path: string | URL, data: ModelData): Promi
   await writeFileAtomically(name, writeModel(data), { sync: true })
 }
 
-/** The whole of a regular file in one buffer of its size: half the time of `readFile`, which reads in pieces. */
-async function readBytes(name: string): Promise<Uint8Array> {
+/**
+ * The whole of a regular file in one buffer of its size: half the time of `readFile`, which reads in pieces.
+ *
+ * @throws SfmError IO, OUT_OF_MEMORY.
+ */
+export async function readBytes(name: string): Promise<Uint8Array> {
   let file: FileHandle | undefined
   try {
     file = await open(name, 'r')
