@@ -1,7 +1,11 @@
 import { invalidArgument } from '../errors.js'
 import { requireLength, requireNumbers } from './checks.js'
 
-/** The weight of each kind of trials at each distinct score, from the highest score to the lowest. */
+/**
+ * The weight of each kind of trials in each run of scores, from the highest to the lowest. A run is of equal scores, or
+ * of all scores between two others that only one kind of trials has: there the ROC curve is a straight line, and no
+ * monotone map of scores tells them apart.
+ */
 export interface Runs {
   /** [V] of trials of one person. */
   readonly same: Float64Array
@@ -15,7 +19,7 @@ export class RankedScores {
   readonly #order: Int32Array
   /** By rank: whether the trial is one of one person. */
   readonly #same: Uint8Array
-  /** Ends of the runs of equal scores. */
+  /** Ends of the runs, by rank. */
   readonly #runEnds: Int32Array
 
   /**
@@ -28,15 +32,11 @@ export class RankedScores {
     const descending = (a: number, b: number) => (scores[a] === scores[b] ? 0 : scores[a] > scores[b] ? -1 : 1)
     this.#order = Int32Array.from(scores, (_, i) => i).sort(descending)
     this.#same = Uint8Array.from(this.#order, (trial) => (same[trial] ? 1 : 0))
-    const ends: number[] = []
-    this.#order.forEach((trial, rank) => {
-      if (rank + 1 === scores.length || scores[this.#order[rank + 1]] !== scores[trial]) ends.push(rank + 1)
-    })
-    this.#runEnds = Int32Array.from(ends)
+    this.#runEnds = Int32Array.from(this.#findRuns(scores))
   }
 
   /**
-   * The trials at each distinct score, each counting as often as its weight says; once where there are none.
+   * The trials of each run, each counting as often as its weight says; once where there are none.
    *
    * @param weights [T] at least 0.
    */
@@ -55,6 +55,20 @@ export class RankedScores {
       runs.different[run] = different
     }
     return runs
+  }
+
+  *#findRuns(scores: ArrayLike<number>): Generator<number> {
+    /** What the run before has: 0 or 1 where it is of one kind, 2 where it is of both. */
+    let before: number | undefined
+    for (let start = 0, end = 0; start < this.#order.length; start = end) {
+      const score = scores[this.#order[start]]
+      let kind = this.#same[start] as number
+      for (end = start + 1; end < this.#order.length && scores[this.#order[end]] === score; end++)
+        if (this.#same[end] !== kind) kind = 2
+      if (before !== undefined && (kind !== before || kind === 2)) yield start
+      before = kind
+    }
+    yield this.#order.length
   }
 }
 

@@ -6,7 +6,7 @@
 import { invalidArgument } from '../errors.js'
 import { Random } from '../random.js'
 import { requireCount, requireLength } from './checks.js'
-import { percentile } from './statistics.js'
+import { percentileOf, sortedOrder } from './statistics.js'
 import type { Trials } from './trials.js'
 
 /** A measure with its confidence interval. */
@@ -16,6 +16,8 @@ export interface Estimate {
   /** The interval's ends, percentiles of the resamples; NaN where none gave a number. */
   low: number
   high: number
+  /** The share of cases in which such an interval holds the truth, such as 0.95. */
+  level: number
   /** [R] the measure in each resample; NaN where it has none there. */
   replicates: Float64Array
 }
@@ -73,34 +75,45 @@ export class Bootstrap {
       for (const [k, key] of keys.entries()) (replicates[k] as Float64Array)[r] = resampled[key]
     }
     return Object.fromEntries(
-      keys.map((key, k) => [key, this.#interval(values[key], replicates[k] as Float64Array)]),
+      keys.map((key, k) => [key, withInterval(values[key], replicates[k] as Float64Array, this.level)]),
     ) as Record<Key, Estimate>
   }
+}
 
-  /**
-   * The difference a - b of a measure of two models on the same people, with its own interval: much narrower than the
-   * two intervals suggest, because what is hard for one model is hard for the other.
-   *
-   * @throws SfmError INVALID_ARGUMENT where the two were not resampled alike.
-   * @example
-   * const { value, low, high } = bootstrap.difference(ours.auc, pca.auc)   // better than chance where low > 0
-   */
-  difference(a: Estimate, b: Estimate): Estimate {
-    requireLength('a.replicates', a.replicates, this.#multiplicities.length)
-    requireLength('b.replicates', b.replicates, this.#multiplicities.length)
-    return this.#interval(
-      a.value - b.value,
-      a.replicates.map((value, r) => value - (b.replicates[r] as number)),
-    )
-  }
+/**
+ * The difference a - b of a measure of two models on the same people, with its own interval: much narrower than the two
+ * intervals suggest, because what is hard for one model is hard for the other.
+ *
+ * @param a Estimated under some resamples ...
+ * @param b ... and under the same: by one {@link Bootstrap}, or by two of equal people, seeds and numbers of resamples.
+ * @throws SfmError INVALID_ARGUMENT where their resamples are not as many.
+ * @example
+ * const { value, low, high } = pairedDifference(ours.auc, pca.auc)   // better beyond chance where low > 0
+ */
+export function pairedDifference(a: Estimate, b: Estimate): Estimate {
+  requireLength('b.replicates', b.replicates, a.replicates.length)
+  return withInterval(
+    a.value - b.value,
+    a.replicates.map((value, r) => value - b.replicates[r]),
+    a.level,
+  )
+}
 
-  #interval(value: number, replicates: Float64Array): Estimate {
-    const known = replicates.filter(Number.isFinite)
-    // Where the data themselves cannot tell, chance must not.
-    if (!Number.isFinite(value) || known.length === 0) return { value, low: Number.NaN, high: Number.NaN, replicates }
-    const tail = (1 - this.level) / 2
-    return { value, low: percentile(known, tail), high: percentile(known, 1 - tail), replicates }
-  }
+/**
+ * The ends between which the middle share `level` of the replicates lies; NaN where none is a number.
+ *
+ * @param replicates Those that are no numbers do not count.
+ */
+export function percentileInterval(replicates: ArrayLike<number>, level: number): { low: number; high: number } {
+  const known = Float64Array.from(replicates).filter(Number.isFinite)
+  if (known.length === 0) return { low: Number.NaN, high: Number.NaN }
+  const order = sortedOrder(known)
+  return { low: percentileOf(order, known, (1 - level) / 2), high: percentileOf(order, known, (1 + level) / 2) }
+}
+
+/** Where the data themselves have no value, chance must not have an interval. */
+function withInterval(value: number, replicates: Float64Array, level: number): Estimate {
+  return { value, ...percentileInterval(Number.isFinite(value) ? replicates : [], level), level, replicates }
 }
 
 /**

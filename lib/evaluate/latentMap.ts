@@ -78,14 +78,18 @@ export function angularMap(vectors: Vectors, dimensions = 2): LatentMap {
 }
 
 /**
- * The directions of vectors as seen in the three dimensions that hold most of them: what {@link sphereView} draws.
+ * The directions of vectors as seen in the three dimensions that hold most of them, from the first on: what
+ * {@link sphereView} draws. Most lie on the positive side of each.
  *
  * @returns [n] unit vectors; zero where a vector is at right angles to all three.
  */
 export function principalDirections(vectors: Vectors): [number, number, number][] {
   requireVectors('vectors', vectors)
   const { coordinates } = principalMap(vectors.map(normalised), 3, { centred: false })
-  return coordinates.map((row) => Array.from(normalised(row)) as [number, number, number])
+  const signs = [0, 1, 2].map((k) => (coordinates.reduce((sum, row) => sum + row[k], 0) < 0 ? -1 : 1))
+  return coordinates.map(
+    (row) => Array.from(normalised(row), (value, k) => (signs[k] as number) * value) as [number, number, number],
+  )
 }
 
 function fromGram(gram: Float64Array, n: number, total: number, dimensions: number): LatentMap {

@@ -9,7 +9,7 @@ import { requireLength, requireNumbers } from './checks.js'
 import type { Runs } from './RankedScores.js'
 
 /**
- * The share of trials accepted as the threshold falls: from (0, 0) to (1, 1), one vertex for each distinct score.
+ * The share of trials accepted as the threshold falls: from (0, 0) to (1, 1), a vertex wherever it bends.
  * Neither share ever falls along the curve.
  */
 export interface RocCurve {
@@ -134,24 +134,26 @@ export function sensitivity(
   same: ArrayLike<number | boolean>,
   weights?: ArrayLike<number>,
 ): number {
-  requireNumbers('scores', scores)
   requireLength('same', same, scores.length)
-  // In one pass each for means and variances: this is asked for a thousand resamples.
-  const totals = [0, 0]
-  const means = [0, 0]
-  const variances = [0, 0]
+  // In one pass, because this is asked for a thousand resamples; from a score among them, so that nothing cancels.
+  const origin = scores[0]
+  let [n0, n1, sum0, sum1, squares0, squares1] = [0, 0, 0, 0, 0, 0]
   for (let i = 0; i < scores.length; i++) {
     const weight = weights === undefined ? 1 : weights[i]
-    totals[same[i] ? 1 : 0] += weight
-    means[same[i] ? 1 : 0] += weight * scores[i]
+    const x = scores[i] - origin
+    if (same[i]) {
+      n1 += weight
+      sum1 += weight * x
+      squares1 += weight * x * x
+    } else {
+      n0 += weight
+      sum0 += weight * x
+      squares0 += weight * x * x
+    }
   }
-  means[0] /= totals[0]
-  means[1] /= totals[1]
-  for (let i = 0; i < scores.length; i++) {
-    const kind = same[i] ? 1 : 0
-    variances[kind] += (weights === undefined ? 1 : weights[i]) * (scores[i] - means[kind]) ** 2
-  }
-  return (means[1] - means[0]) / Math.sqrt((variances[0] / totals[0] + variances[1] / totals[1]) / 2)
+  const [mean0, mean1] = [sum0 / n0, sum1 / n1]
+  const variance = (squares0 / n0 - mean0 ** 2 + squares1 / n1 - mean1 ** 2) / 2
+  return (mean1 - mean0) / Math.sqrt(variance)
 }
 
 /** n x rate may come out a rounding below the whole number that it is. */

@@ -1,9 +1,8 @@
-import { type Bootstrap, type Estimate, trialWeights } from './bootstrap.js'
+import { type Bootstrap, type Estimate, percentileInterval, trialWeights } from './bootstrap.js'
 import { leastCost, meanCost, trialCosts } from './calibration.js'
-import { requireLength } from './checks.js'
+import { requireLength, requireNumbers } from './checks.js'
 import { RankedScores } from './RankedScores.js'
 import { areaUnder, equalErrorRate, type RocCurve, rocCurve, sensitivity, thresholdAt, trueAcceptAt } from './roc.js'
-import { percentile } from './statistics.js'
 import { isSame, type Trials } from './trials.js'
 
 /** What a score of likeness achieves on some trials. */
@@ -60,6 +59,34 @@ export function verify(
   { likelihoodRatios = false }: { likelihoodRatios?: boolean } = {},
 ): Verification {
   requireLength('scores', scores, trials.firstPerson.length)
+  requireNumbers('scores', scores)
+  return verifySorted(...sorted(trials, scores), bootstrap, likelihoodRatios)
+}
+
+/** The trials in the order of their scores: a thousand resamples then walk through memory, not about in it. */
+function sorted(trials: Trials, scores: ArrayLike<number>): [Trials, Float64Array] {
+  const order = Int32Array.from(scores, (_, i) => i).sort((a, b) => compare(scores[b], scores[a]) || a - b)
+  return [
+    {
+      firstPerson: order.map((trial) => trials.firstPerson[trial]),
+      secondPerson: order.map((trial) => trials.secondPerson[trial]),
+      peopleCount: trials.peopleCount,
+    },
+    Float64Array.from(order, (trial) => scores[trial]),
+  ]
+}
+
+/** Infinite scores are equal, where their difference is no number. */
+function compare(a: number, b: number): number {
+  return a === b ? 0 : a - b
+}
+
+function verifySorted(
+  trials: Trials,
+  scores: Float64Array,
+  bootstrap: Bootstrap,
+  likelihoodRatios: boolean,
+): Verification {
   const same = isSame(trials)
   const ranked = new RankedScores(scores, same)
   const costs = likelihoodRatios ? trialCosts(scores, same) : undefined
@@ -89,7 +116,8 @@ export function verify(
     ...(likelihoodRatios && { cost, leastCost: least }),
     thresholds: [1e-2, 1e-3].map((rate) => ({ rate, threshold: thresholdAt(scores, same, rate) })),
     curve,
-    band: rates.map((rate, i) => ({ rate, ...interval(band[i] ?? [], bootstrap.level) })),
+    // The first value is that of the people as they are, which is no resample.
+    band: rates.map((rate, i) => ({ rate, ...percentileInterval(band[i]?.slice(1) ?? [], bootstrap.level) })),
   }
 }
 
@@ -97,11 +125,4 @@ export function verify(
 function bandRates({ different }: RocCurve): number[] {
   const steps = Math.floor(Math.log10(different) * 16)
   return Array.from({ length: steps + 1 }, (_, i) => 10 ** ((i - steps) / 16))
-}
-
-/** Of the resamples; the first value is that of the people as they are, which is no resample. */
-function interval([, ...replicates]: number[], level: number): { low: number; high: number } {
-  const known = replicates.filter(Number.isFinite)
-  if (known.length === 0) return { low: Number.NaN, high: Number.NaN }
-  return { low: percentile(known, (1 - level) / 2), high: percentile(known, (1 + level) / 2) }
 }

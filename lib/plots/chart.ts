@@ -46,7 +46,8 @@ const LABEL_SIZE = 12
 const LEGEND_LINE = 17
 const SAMPLE_WIDTH = 22
 
-interface Box {
+/** The area between the axes, in pixels. */
+export interface Box {
   left: number
   top: number
   right: number

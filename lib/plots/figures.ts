@@ -161,13 +161,16 @@ export function latentMapFigure({
   })
 }
 
-/** Embeddings on the sphere of their first three directions. */
+/** Embeddings on the sphere of their first three directions, the first of which looks at the reader. */
 export function latentSphereFigure(options: LatentFigureOptions): string {
   const { embeddings, groups } = someOf(options)
   return sphereView({
     title: options.title,
     description: options.description,
-    points: principalDirections(embeddings).map((direction, i) => ({ direction, group: groups[i] as number })),
+    points: principalDirections(embeddings).map(([first, second, third], i) => ({
+      direction: [second, third, first],
+      group: groups[i] as number,
+    })),
   })
 }
 

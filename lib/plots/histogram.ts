@@ -1,7 +1,8 @@
-import { type ChartOptions, chart, type Mark } from './chart.js'
+import { type Box, type ChartOptions, chart, type Mark } from './chart.js'
 import { category } from './colour.js'
 import type { Axis, Scale } from './scale.js'
-import { element, INK, polyline, text } from './svg.js'
+import { decimal, element, INK, polyline, text } from './svg.js'
+import { textWidth } from './textWidth.js'
 
 /** What {@link histogram} is given. */
 export interface HistogramOptions extends Omit<ChartOptions, 'y' | 'equal'> {
@@ -32,10 +33,10 @@ export function histogram(options: HistogramOptions): string {
   return chart(
     { ...options, y, x: { ...options.x, from: range[0], to: range[1] } },
     { x: range, y: shares.flatMap((each) => [0, ...each.map((share) => 1.04 * share)]) },
-    (scaleX, scaleY, { top }) => ({
+    (scaleX, scaleY, area) => ({
       marks: [
         ...shares.map((each, i) => draw(each, edge, category(i), scaleX, scaleY)),
-        ...lines.map(({ at, label }) => verticalLine(scaleX.place(at), label, top, scaleY)),
+        ...lines.map(({ at, label }) => verticalLine(scaleX.place(at), label, area)),
       ],
       legend: series.map(({ name }, i) => ({
         name,
@@ -65,19 +66,19 @@ function draw(
   return { markup: element('path', { d: outline, ...fill(colour) }), covers: steps }
 }
 
-function verticalLine(x: number, label: string, top: number, scaleY: Scale): Mark {
-  const base = scaleY.place(scaleY.from)
-  const markup =
-    element('path', {
-      d: polyline([
-        [x, top],
-        [x, base],
-      ]),
-      stroke: INK,
-      'stroke-width': 1,
-      'stroke-dasharray': '4 3',
-    }) + element('text', { x: x + 5, y: top + 11, 'font-size': 11 }, text(label))
-  return { markup, covers: Array.from({ length: 8 }, (_, i) => [x + 6 * i, top + 6] as const) }
+/** A line with its label along it, which leaves room for the next one. */
+function verticalLine(x: number, label: string, { top, bottom }: Box): Mark {
+  const line = polyline([
+    [x, top],
+    [x, bottom],
+  ])
+  const turned = { transform: `translate(${decimal(x - 4, 1)} ${top + 4}) rotate(-90)` }
+  return {
+    markup:
+      element('path', { d: line, stroke: INK, 'stroke-width': 1, 'stroke-dasharray': '4 3' }) +
+      element('text', { ...turned, 'font-size': 11, 'text-anchor': 'end' }, text(label)),
+    covers: Array.from({ length: 12 }, (_, i) => [x - 6, top + (i * textWidth(label, 11)) / 11] as const),
+  }
 }
 
 /** The share of the values in each bin; those beyond the ends are in none. */
@@ -90,13 +91,14 @@ function count(values: Float64Array, bins: number, [low, high]: readonly [number
   return counts.map((each) => each / Math.max(1, values.length))
 }
 
-/** The axis's ends, or those of the bulk of the values: a few far out must not squeeze the rest. */
+/** The axis's ends, or those of the bulk of each series: a few far out must not squeeze the rest. */
 function rangeOf(axis: Axis, values: readonly Float64Array[]): [number, number] {
-  const sorted = Float64Array.from(values.flatMap((each) => Array.from(each))).sort()
+  const sorted = values.filter(({ length }) => length > 0).map((each) => each.slice().sort())
   if (sorted.length === 0) return [axis.from ?? 0, axis.to ?? 1]
-  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] as number
-  const margin = (at(0.999) - at(0.001)) * 0.02
-  const low = axis.from ?? at(0.001) - margin
-  const high = axis.to ?? at(0.999) + margin
+  const at = (each: Float64Array, share: number) => each[Math.round(share * (each.length - 1))] as number
+  const least = Math.min(...sorted.map((each) => at(each, 0.001)))
+  const most = Math.max(...sorted.map((each) => at(each, 0.999)))
+  const margin = (most - least) * 0.02
+  const [low, high] = [axis.from ?? least - margin, axis.to ?? most + margin]
   return high > low ? [low, high] : [low - 0.5, low + 0.5]
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Bootstrap, itemWeights, trialWeights } from '../../lib/evaluate/bootstrap.js'
+import { Bootstrap, itemWeights, pairedDifference, trialWeights } from '../../lib/evaluate/bootstrap.js'
 import { numberPeople } from '../../lib/evaluate/people.js'
 import { RankedScores } from '../../lib/evaluate/RankedScores.js'
 import { areaUnder, rocCurve } from '../../lib/evaluate/roc.js'
@@ -50,18 +50,18 @@ describe('Bootstrap', () => {
   it('covers the truth about as often as it says', () => {
     const normal = normals(8)
     let covered = 0
-    for (let run = 0; run < 200; run++) {
+    for (let run = 0; run < 120; run++) {
       // People differ, photos of one hardly do: the interval must be that of 40 people, not of 400 photos.
       const people = numberPeople(Array.from({ length: 400 }, (_, i) => ({ subject: `${i % 40}` })))
       const own = Array.from({ length: 40 }, () => normal())
       const values = Array.from(people.person, (who) => (own[who] as number) + 0.1 * normal())
-      const { average } = new Bootstrap(40, { resamples: 200, seed: run }).estimate((multiplicity) => ({
+      const { average } = new Bootstrap(40, { resamples: 120, seed: run }).estimate((multiplicity) => ({
         average: mean(values, itemWeights(people, multiplicity)),
       }))
       if (average.low <= 0 && average.high >= 0) covered++
     }
-    expect(covered).toBeGreaterThan(175)
-    expect(covered).toBeLessThan(200)
+    expect(covered).toBeGreaterThan(102)
+    expect(covered).toBeLessThan(120)
   })
 
   it('pairs the difference of two models', () => {
@@ -72,15 +72,12 @@ describe('Bootstrap', () => {
     const { a } = bootstrap.estimate((multiplicity) => ({ a: mean(better, multiplicity) }))
     const { b } = bootstrap.estimate((multiplicity) => ({ b: mean(hard, multiplicity) }))
     expect(a.high).toBeGreaterThan(b.low)
-    const { value, low, high } = bootstrap.difference(a, b)
+    const { value, low, high } = pairedDifference(a, b)
     expect(value).toBeCloseTo(a.value - b.value, 14)
     expect(low).toBeLessThan(value)
     expect(high).toBeLessThan(-0.4)
-    expectSfmError(
-      () => new Bootstrap(100, { resamples: 10 }).difference(a, b),
-      'INVALID_ARGUMENT',
-      /^a\.replicates: expected 10/,
-    )
+    const { c } = new Bootstrap(100, { resamples: 10 }).estimate(() => ({ c: 1 }))
+    expectSfmError(() => pairedDifference(a, c), 'INVALID_ARGUMENT', /^b\.replicates: expected 1000/)
   })
 
   it('leaves out resamples that cannot tell, and gives no interval where the data cannot', () => {
@@ -140,7 +137,7 @@ describe('trialWeights', () => {
     const { auc } = new Bootstrap(many.count, { resamples: 200 }).estimate((multiplicity) => ({
       auc: areaUnder(rocCurve(ranked.runs(trialWeights(trials, multiplicity, weights)))),
     }))
-    // 0.2 s on an idle machine.
+    // Some 0.35 s of one core.
     expect(performance.now() - start).toBeLessThan(4000)
     // P(X > Y) of two normals 1.5 apart.
     expect(auc.value).toBeCloseTo(0.8556, 1)

@@ -234,7 +234,7 @@ describe('SurfaceTree', () => {
     }
     const start = performance.now()
     const distances = new SurfaceTree(vertices, triangles).distances(points)
-    // 0.3 s on an idle machine, though neighbours do not follow each other here.
+    // Some 0.3 s of one core, though neighbours do not follow each other here.
     expect(performance.now() - start).toBeLessThan(4000)
     for (let i = 0; i < 60_000; i += 601) {
       const radius = Math.hypot(points[3 * i]!, points[3 * i + 1]!, points[3 * i + 2]!)

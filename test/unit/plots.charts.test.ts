@@ -96,7 +96,7 @@ describe('scales', () => {
     expect(scale.place(0.5)).toBeCloseTo(50, 10)
     expect(labels(makeScale({ ...x, from: 0, to: 2 }, [], [0, 1]))).toEqual(['0.0', '0.5', '1.0', '1.5', '2.0'])
     expect(labels(makeScale({ ...x, from: -10, to: 10 }, [], [0, 1]))).toEqual(['−10', '−5', '0', '5', '10'])
-    expect(labels(makeScale({ ...x, percent: true, from: 0, to: 0.04 }, [], [0, 1]))).toContain('3%')
+    expect(labels(makeScale({ ...x, percent: true, from: 0, to: 0.04 }, [], [0, 1]))).toContain('3.0%')
   })
 
   it('know decades', () => {

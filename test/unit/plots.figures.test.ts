@@ -61,6 +61,11 @@ describe('maps of latents', () => {
     for (const [i, one] of seen.entries())
       for (const [j, other] of seen.entries())
         expect(cosine(one, other)).toBeCloseTo(cosine(directions[i]!, directions[j]!), 10)
+    // What they have in common is the first direction, and positive.
+    for (const sign of [-1, 1]) {
+      const shifted = directions.map((direction) => direction.map((value) => sign * (6 + value)))
+      for (const [first] of principalDirections(shifted)) expect(first).toBeGreaterThan(0.7)
+    }
     expect(
       principalDirections([
         [1, 0],
