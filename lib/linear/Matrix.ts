@@ -1,4 +1,5 @@
 import { invalidArgument, SfmError } from '../errors.js'
+import { requireData, requireSize } from './requireMatrix.js'
 
 /** A matrix to read, row by row, in either precision: a {@link Matrix}, or 32-bit data as it comes from files. */
 export interface MatrixLike {
@@ -29,10 +30,10 @@ export class Matrix implements MatrixLike {
   constructor(rows: number, columns: number, data?: Float64Array) {
     requireSize('rows', rows)
     requireSize('columns', columns)
+    if (data !== undefined) requireData('data', data, [Float64Array], rows, columns)
     this.rows = rows
     this.columns = columns
     this.data = data ?? zeros(rows * columns)
-    requireData('data', this.data, [Float64Array], rows, columns)
   }
 
   /**
@@ -86,49 +87,6 @@ export class Matrix implements MatrixLike {
       for (let j = 0; j < columns; j++) transposed.data[j * rows + i] = data[i * columns + j]!
     return transposed
   }
-}
-
-/** The sizes that the native side takes. */
-const LARGEST_SIZE = 2 ** 31 - 1
-
-function requireSize(name: string, value: unknown): void {
-  if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > LARGEST_SIZE)
-    throw invalidArgument(name, `an integer from 0 to ${LARGEST_SIZE}`, value)
-}
-
-type Numbers = typeof Float64Array | typeof Float32Array
-
-function requireData(name: string, data: unknown, types: readonly Numbers[], rows: number, columns: number): void {
-  const expected = types.map((type) => type.name).join(' or a ')
-  const array = types.find((type) => data instanceof type)
-  if (!array || (data as Float64Array).length !== rows * columns)
-    throw invalidArgument(name, `a ${expected} of ${rows} x ${columns}`, data)
-}
-
-/** Throws unless the value is a matrix whose sizes and data agree. */
-export function requireMatrixLike(name: string, value: unknown): void {
-  requireMatrixOf(name, value, [Float64Array, Float32Array])
-}
-
-/** The same for double precision alone. */
-export function requireMatrix(name: string, value: unknown): void {
-  requireMatrixOf(name, value, [Float64Array])
-}
-
-/** The same for a square one. */
-export function requireSquare(name: string, value: unknown): void {
-  requireMatrix(name, value)
-  const { rows, columns } = value as MatrixLike
-  if (rows !== columns)
-    throw new SfmError('INVALID_ARGUMENT', `${name}: expected a square matrix, received one of ${rows} x ${columns}`)
-}
-
-function requireMatrixOf(name: string, value: unknown, types: readonly Numbers[]): void {
-  if (typeof value !== 'object' || value === null) throw invalidArgument(name, 'a Matrix', value)
-  const { rows, columns, data } = value as MatrixLike
-  requireSize(`${name}.rows`, rows)
-  requireSize(`${name}.columns`, columns)
-  requireData(`${name}.data`, data, types, rows, columns)
 }
 
 function zeros(size: number): Float64Array {

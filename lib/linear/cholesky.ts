@@ -1,6 +1,7 @@
 import { SfmError } from '../errors.js'
 import { fromNative, native } from '../native.js'
-import { Matrix, requireMatrix, requireSquare } from './Matrix.js'
+import { Matrix } from './Matrix.js'
+import { requireMatrix, requireSquare } from './requireMatrix.js'
 
 /**
  * The lower triangular L with a = L L^T.
@@ -14,8 +15,7 @@ import { Matrix, requireMatrix, requireSquare } from './Matrix.js'
  * const x = solveCholesky(l, b)   // covariance^-1 b
  */
 export function cholesky(a: Matrix): Matrix {
-  requireSquare('a', a)
-  const l = copyOf(a)
+  const l = copyOf(requireSquare('a', a))
   try {
     native().linear.cholesky(l.data, l.rows)
   } catch (error) {
@@ -53,9 +53,9 @@ export function solveLowerTransposed(l: Matrix, b: Matrix): Matrix {
  * @throws SfmError INVALID_ARGUMENT; NUMERICAL where the diagonal is not positive.
  */
 export function logDeterminant(l: Matrix): number {
-  requireSquare('l', l)
+  const { rows, data } = requireSquare('l', l)
   try {
-    return native().linear.logDeterminant(l.data, l.rows)
+    return native().linear.logDeterminant(data, rows)
   } catch (error) {
     throw fromNative(error)
   }
@@ -63,21 +63,20 @@ export function logDeterminant(l: Matrix): number {
 
 /** Solves with L (false) or L^T (true), one after the other. */
 function solve(l: Matrix, b: Matrix, transposed: readonly boolean[]): Matrix {
-  requireSquare('l', l)
-  requireMatrix('b', b)
-  if (b.rows !== l.rows)
-    throw new SfmError('INVALID_ARGUMENT', `b: expected ${l.rows} rows, as l has; received ${b.rows}`)
-  const x = copyOf(b)
+  const { rows, data } = requireSquare('l', l)
+  const right = requireMatrix('b', b)
+  if (right.rows !== rows)
+    throw new SfmError('INVALID_ARGUMENT', `b: expected ${rows} rows, as l has; received ${right.rows}`)
+  const x = copyOf(right)
   try {
-    for (const each of transposed) native().linear.solve(l.data, l.rows, each, x.data, x.columns)
+    for (const each of transposed) native().linear.solve(data, rows, each, x.data, x.columns)
   } catch (error) {
     throw fromNative(error)
   }
   return x
 }
 
-/** Of anything with a matrix's properties. */
-function copyOf({ rows, columns, data }: Matrix): Matrix {
+function copyOf({ rows, columns, data }: ReturnType<typeof requireMatrix>): Matrix {
   const copy = new Matrix(rows, columns)
   copy.data.set(data)
   return copy

@@ -1,6 +1,8 @@
-import { invalidArgument, SfmError } from '../errors.js'
+import { requireOptions } from '../decode/Latents.js'
+import { SfmError } from '../errors.js'
 import { fromNative, native } from '../native.js'
-import { Matrix, type MatrixLike, requireMatrix, requireMatrixLike } from './Matrix.js'
+import { Matrix, type MatrixLike } from './Matrix.js'
+import { requireMatrix, requireMatrixLike } from './requireMatrix.js'
 
 export interface MultiplyOptions {
   /** Takes a^T in place of a. */
@@ -20,31 +22,41 @@ export interface MultiplyOptions {
  * @returns [m,n]
  * @throws SfmError INVALID_ARGUMENT, OUT_OF_MEMORY
  * @example
- * // Sums of products over shards of scans: X^T Y, X as 32-bit numbers
+ * // X^T Y of more rows than fit into memory
  * for (const { x, y } of shards) multiply(x, y, { transposeA: true, addTo: sum })
  */
 export function multiply(a: MatrixLike, b: MatrixLike, options: MultiplyOptions = {}): Matrix {
-  requireMatrixLike('a', a)
-  requireMatrixLike('b', b)
+  requireOptions(options)
   const { transposeA = false, transposeB = false, addTo } = options
-  const [rows, terms] = transposeA ? [a.columns, a.rows] : [a.rows, a.columns]
-  const [bRows, columns] = transposeB ? [b.columns, b.rows] : [b.rows, b.columns]
+  const left = requireMatrixLike('a', a)
+  const right = requireMatrixLike('b', b)
+  const [rows, terms] = transposeA ? [left.columns, left.rows] : [left.rows, left.columns]
+  const [bRows, columns] = transposeB ? [right.columns, right.rows] : [right.rows, right.columns]
   if (bRows !== terms)
     throw new SfmError(
       'INVALID_ARGUMENT',
-      `b: expected ${terms} ${transposeB ? 'columns' : 'rows'}, for an a of ${a.rows} x ${a.columns}` +
-        `${transposeA ? ', transposed' : ''}; received ${b.rows} x ${b.columns}`,
+      `b: expected ${terms} ${transposeB ? 'columns' : 'rows'}, for an a of ${left.rows} x ${left.columns}` +
+        `${transposeA ? ', transposed' : ''}; received ${right.rows} x ${right.columns}`,
     )
-  const out = addTo ?? new Matrix(rows, columns)
-  requireShape('addTo', out, rows, columns)
+  const product = addTo ?? new Matrix(rows, columns)
+  const { data } = requireShape('addTo', product, rows, columns)
   try {
-    const left = [a.data, a.rows, a.columns, transposeA] as const
-    const right = [b.data, b.rows, b.columns, transposeB] as const
-    native().linear.multiply(...left, ...right, addTo !== undefined, out.data)
+    native().linear.multiply(
+      left.data,
+      left.rows,
+      left.columns,
+      Boolean(transposeA),
+      right.data,
+      right.rows,
+      right.columns,
+      Boolean(transposeB),
+      addTo !== undefined,
+      data,
+    )
   } catch (error) {
     throw fromNative(error)
   }
-  return out
+  return product
 }
 
 /**
@@ -56,20 +68,25 @@ export function multiply(a: MatrixLike, b: MatrixLike, options: MultiplyOptions 
  * @throws SfmError INVALID_ARGUMENT, OUT_OF_MEMORY
  */
 export function gram(a: MatrixLike, options: { addTo?: Matrix | undefined } = {}): Matrix {
-  requireMatrixLike('a', a)
+  requireOptions(options)
   const { addTo } = options
-  const out = addTo ?? new Matrix(a.columns, a.columns)
-  requireShape('addTo', out, a.columns, a.columns)
+  const { rows, columns, data } = requireMatrixLike('a', a)
+  const product = addTo ?? new Matrix(columns, columns)
+  const sum = requireShape('addTo', product, columns, columns)
   try {
-    native().linear.gram(a.data, a.rows, a.columns, addTo !== undefined, out.data)
+    native().linear.gram(data, rows, columns, addTo !== undefined, sum.data)
   } catch (error) {
     throw fromNative(error)
   }
-  return out
+  return product
 }
 
-function requireShape(name: string, matrix: Matrix, rows: number, columns: number): void {
-  requireMatrix(name, matrix)
+function requireShape(name: string, value: Matrix, rows: number, columns: number) {
+  const matrix = requireMatrix(name, value)
   if (matrix.rows !== rows || matrix.columns !== columns)
-    throw invalidArgument(name, `a matrix of ${rows} x ${columns}`, matrix)
+    throw new SfmError(
+      'INVALID_ARGUMENT',
+      `${name}: expected a matrix of ${rows} x ${columns}, received one of ${matrix.rows} x ${matrix.columns}`,
+    )
+  return matrix
 }

@@ -1,5 +1,6 @@
 import { fromNative, native } from '../native.js'
-import { Matrix, requireSquare } from './Matrix.js'
+import { Matrix } from './Matrix.js'
+import { requireSquare } from './requireMatrix.js'
 
 export interface Eigen {
   /** [n] descending. */
@@ -18,12 +19,11 @@ export interface Eigen {
  * const { values, vectors } = symmetricEigen(covariance)   // principal components: the first columns of `vectors`
  */
 export function symmetricEigen(a: Matrix): Eigen {
-  requireSquare('a', a)
-  const n = a.rows
-  const values = new Float64Array(n)
+  const { rows: n, data } = requireSquare('a', a)
+  const { data: values } = new Matrix(n, 1)
   const vectors = new Matrix(n, n)
   try {
-    native().linear.symmetricEigen(a.data, n, values, vectors.data)
+    native().linear.symmetricEigen(data, n, values, vectors.data)
   } catch (error) {
     throw fromNative(error)
   }

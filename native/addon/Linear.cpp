@@ -118,7 +118,7 @@ Napi::Value orthonormalise(const Napi::CallbackInfo& info) {
   const int64_t rows = sizeOf(info[1], "rows"), columns = sizeOf(info[2], "columns");
   const double* a = matrix(info[0], "a", rows, columns).data;
   const double tolerance = number(info[3], "tolerance");
-  if (!(tolerance >= 1e-15 && tolerance < 1)) invalid("tolerance: expected a number from 1e-15 to 1");
+  if (!(tolerance >= 1e-13 && tolerance < 1)) invalid("tolerance: expected a number from 1e-13 to 1");
   double* out = target(info[4], "out", rows, columns);
   const linear::OrthonormalBasis basis = linear::orthonormalise(engineOf(info.Env()), a, rows, columns, tolerance);
   for (int64_t i = 0; i < rows; ++i)

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "core/Error.h"
 #include "linear/Product.h"
+#include "linear/Scaling.h"
 
 namespace sfm::linear {
 
@@ -39,18 +41,17 @@ double lengthOf(const Engine& engine, const double* x, int64_t m) {
   return std::sqrt(square);
 }
 
-// Brings x to a length of about 1, by a power of two; false if it is zero.
-bool normaliseScale(double* x, int64_t m) {
-  double largest = 0;
-  for (int64_t i = 0; i < m; ++i) {
-    if (!std::isfinite(x[i])) throw Error(ErrorCode::NUMERICAL, "the matrix holds a number that is not finite");
-    largest = std::max(largest, std::fabs(x[i]));
+// The columns j0.. of a row-major [m,n] matrix as rows, each with its largest number brought to a magnitude of about 1.
+void takeColumns(const double* a, int64_t m, int64_t n, int64_t j0, int64_t count, double* rows) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < count; ++j) rows[j * m + i] = a[i * n + j0 + j];
+  for (int64_t j = 0; j < count; ++j) {
+    bool finite;
+    const int exponent = scalingExponent(rows + j * m, m, &finite);
+    if (!finite)
+      throw Error(ErrorCode::NUMERICAL, "column " + std::to_string(j0 + j) + " holds a number that is not finite");
+    scale(rows + j * m, m, exponent);
   }
-  if (largest == 0) return false;
-  int exponent;
-  std::frexp(largest, &exponent);
-  for (int64_t i = 0; i < m; ++i) x[i] = std::ldexp(x[i], -exponent);
-  return true;
 }
 
 void divideRow(double* x, int64_t m, double divisor) {
@@ -66,17 +67,11 @@ OrthonormalBasis orthonormalise(const Engine& engine, const double* a, int64_t m
                          AlignedBuffer<uint8_t>(static_cast<size_t>(n))};
   AlignedBuffer<double> products(static_cast<size_t>(kBlock * n));
   double lengths[kBlock];
-  int64_t columns[kBlock];
   for (int64_t j0 = 0; j0 < n; j0 += kBlock) {
+    const int64_t count = std::min(kBlock, n - j0);
     double* block = basis.vectors.data() + basis.rank * m;
-    int64_t count = 0;
-    for (int64_t j = j0; j < std::min(n, j0 + kBlock); ++j) {
-      double* x = block + count * m;
-      for (int64_t i = 0; i < m; ++i) x[i] = a[i * n + j];
-      if (!normaliseScale(x, m)) continue;
-      lengths[count] = lengthOf(engine, x, m);
-      columns[count++] = j;
-    }
+    takeColumns(a, m, n, j0, count, block);
+    for (int64_t k = 0; k < count; ++k) lengths[k] = lengthOf(engine, block + k * m, m);
     project(engine, basis.vectors.data(), basis.rank, block, count, m, products);
     int64_t kept = 0;
     for (int64_t k = 0; k < count && basis.rank + kept < m; ++k) {
@@ -86,7 +81,7 @@ OrthonormalBasis orthonormalise(const Engine& engine, const double* a, int64_t m
       const double length = lengthOf(engine, x, m);
       if (!(length > tolerance * lengths[k])) continue;
       divideRow(x, m, length);
-      basis.kept[columns[k]] = 1;
+      basis.kept[j0 + k] = 1;
       ++kept;
     }
     project(engine, basis.vectors.data(), basis.rank, block, kept, m, products);

@@ -18,14 +18,22 @@ constexpr int64_t kSmall = 1 << 16;                         // multiplications n
 constexpr int64_t ceilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // `width` rows of A (or columns of B), `depth` deep, as [depth][panel] with zeros beyond the matrix. `across` is the
-// stride from row to row, `along` that in the direction of the sum.
+// stride from row to row, `along` that in the direction of the sum; one of them is 1, and memory is read in that order.
 template <class T>
 void packPanel(const T* from, int64_t width, int64_t depth, int64_t across, int64_t along, int64_t panel, double* to) {
-  for (int64_t k = 0; k < depth; ++k, to += panel) {
-    const T* at = from + k * along;
-    for (int64_t i = 0; i < width; ++i) to[i] = static_cast<double>(at[i * across]);
-    for (int64_t i = width; i < panel; ++i) to[i] = 0;
+  if (across != 1) {
+    constexpr int64_t kRun = 8;
+    for (int64_t k0 = 0; k0 < depth; k0 += kRun) {
+      const int64_t run = std::min(kRun, depth - k0);
+      for (int64_t i = 0; i < width; ++i) {
+        const T* at = from + i * across + k0;
+        for (int64_t k = 0; k < run; ++k) to[(k0 + k) * panel + i] = static_cast<double>(at[k]);
+      }
+    }
+  } else {
+    for (int64_t k = 0; k < depth; ++k) std::copy_n(from + k * along, width, to + k * panel);
   }
+  for (int64_t k = 0; k < depth; ++k) std::fill(to + k * panel + width, to + (k + 1) * panel, 0.0);
 }
 
 // One operand's block in panels of tile rows (or columns), one after the other.

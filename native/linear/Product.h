@@ -10,7 +10,7 @@
 
 namespace sfm::linear {
 
-// A matrix to read: numbers of one of the two types, at i * rowStride + j * columnStride.
+// A matrix to read: numbers of one of the two types, at i * rowStride + j * columnStride, one of which is 1.
 struct Operand {
   const double* doubles = nullptr;
   const float* floats = nullptr;

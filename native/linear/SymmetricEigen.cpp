@@ -8,26 +8,14 @@
 #include "core/AlignedBuffer.h"
 #include "core/Error.h"
 #include "linear/Product.h"
+#include "linear/Scaling.h"
 #include "linear/Tridiagonal.h"
 
 namespace sfm::linear {
 
 namespace {
 
-// The power of two that brings the largest magnitude of the lower triangle to [1/2, 1), as an exponent.
-int scaleOf(const double* a, int64_t n) {
-  double largest = 0;
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j <= i; ++j) {
-      const double magnitude = std::fabs(a[i * n + j]);
-      if (!std::isfinite(magnitude)) throw Error(ErrorCode::NUMERICAL, "the matrix holds a number that is not finite");
-      largest = std::max(largest, magnitude);
-    }
-  int exponent = 0;
-  std::frexp(largest, &exponent);
-  return -exponent;
-}
-
+// The number of largest magnitude, the first of several.
 double largestOf(const double* row, int64_t n) {
   double largest = 0;
   for (int64_t j = 0; j < n; ++j)
@@ -38,16 +26,17 @@ double largestOf(const double* row, int64_t n) {
 }  // namespace
 
 void symmetricEigen(const Engine& engine, const double* a, int64_t n, double* values, double* vectors) {
-  const int scale = scaleOf(a, n);
-  auto copy = AlignedBuffer<double>::uninitialised(static_cast<size_t>(n * n));
-  for (int64_t i = 0; i < n; ++i)
-    for (int64_t j = 0; j <= i; ++j) copy[i * n + j] = std::ldexp(a[i * n + j], scale);
+  const int64_t size = n * n;
+  auto copy = AlignedBuffer<double>::uninitialised(static_cast<size_t>(size));
+  std::copy_n(a, size, copy.data());
   mirrorLower(copy.data(), n, n);
+  bool finite;
+  const int exponent = scalingExponent(copy.data(), size, &finite);
+  if (!finite) throw Error(ErrorCode::NUMERICAL, "the matrix holds a number that is not finite");
+  scale(copy.data(), size, exponent);
   Tridiagonal tridiagonal = tridiagonalise(engine, copy.data(), n);
   diagonalise(engine, tridiagonal);
-  // Another thread may have written to the matrix since it was looked through.
-  for (int64_t i = 0; i < n; ++i)
-    if (!std::isfinite(tridiagonal.diagonal[i])) throw Error(ErrorCode::NUMERICAL, "an eigenvalue is not finite");
+  scale(tridiagonal.diagonal.data(), n, -exponent);
 
   std::vector<int64_t> order(static_cast<size_t>(n));
   std::iota(order.begin(), order.end(), 0);
@@ -61,12 +50,12 @@ void symmetricEigen(const Engine& engine, const double* a, int64_t n, double* va
     double signs[kColumns];
     for (int64_t j = 0; j < width; ++j) {
       const int64_t from = order[static_cast<size_t>(j0 + j)];
-      values[j0 + j] = std::ldexp(found[from], -scale);
+      values[j0 + j] = found[from];
       rows[j] = tridiagonal.rotation.data() + from * n;
       signs[j] = largestOf(rows[j], n) < 0 ? -1 : 1;
     }
     for (int64_t i = 0; i < n; ++i)
-      for (int64_t j = 0; j < width; ++j) vectors[i * n + j0 + j] = signs[j] * rows[j][i];
+      for (int64_t j = 0; j < width; ++j) vectors[i * n + j0 + j] = signs[j] * rows[j][i] + 0.0;  // no -0
   });
 }
 
