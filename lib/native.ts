@@ -17,8 +17,12 @@ export interface NativeFitOptions {
   weakPerspective: boolean
   /** Whether to estimate the nuisances that model and scheme have. */
   nuisances: boolean
+  /** Whether to tell what the landmarks say of the identity. */
+  posterior: boolean
   /** 3D landmarks instead of an image's. */
   scan: boolean
+  /** Fits in double precision, and tells the derivatives of the residuals. */
+  linearise: boolean
 }
 
 /** The native end of a call: exactly one of the two is there. */
@@ -40,7 +44,7 @@ export interface NativeModel {
     points: Float64Array,
     confidence: Float32Array | null,
     cameras: Float64Array,
-    callback: Callback<{ records: Float64Array; arrays: Float32Array }>,
+    callback: Callback<NativeFits>,
   ): number
   decode(
     scheme: number,
@@ -58,7 +62,16 @@ export interface NativeModel {
     poses: Float32Array | null,
     out: Float32Array,
   ): Float32Array
+  /** The face at whitened coordinates [D] of the tangent space. */
+  fromWhitened(coordinates: Float64Array): { identity: Float32Array; embedding: Float32Array }
   dispose(): void
+}
+
+/** What the native side returns for a batch of fits (native/core/Batch.h). */
+export interface NativeFits {
+  records: Float64Array
+  arrays: Float32Array
+  linearisations?: Float64Array
 }
 
 export interface NativeModelTensors {

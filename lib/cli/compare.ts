@@ -1,16 +1,20 @@
+import type { Comparison, PreparedFace } from '../compare.js'
 import { SfmError } from '../errors.js'
-import { type NamedEmbedding, parseEmbedding } from '../inputs/parseEmbedding.js'
+import { parseEmbedding } from '../inputs/parseEmbedding.js'
 import { readRecords, within } from '../inputs/readRecords.js'
+import type { ComparisonThresholds } from '../model/comparison.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
 import { table } from './table.js'
 
 /** As on the command line; see docs/cli.md. */
 export interface CompareCommandOptions {
+  model?: string
   json?: boolean
 }
 
-type Face = NamedEmbedding & { id: string; source: string }
+/** A face by its id, ready to be compared. */
+type Face = PreparedFace & { id: string; source: string }
 
 const DEGREES = 180 / Math.PI
 
@@ -24,21 +28,23 @@ export async function compare(inputs: readonly string[], options: CompareCommand
   if (first === undefined || faces.length < 2) {
     throw new SfmError('INVALID_INPUT', `expected two or more usable results, received ${faces.length}`)
   }
-  const other = faces.find(({ embedding }) => embedding.length !== first.embedding.length)
+  const size = ({ direction }: Face) => direction.length
+  const other = faces.find((face) => size(face) !== size(first))
   if (other !== undefined) {
-    const [a, b] = [first, other].map(({ source, embedding }) => `${source} (${embedding.length} numbers)`)
+    const [a, b] = [first, other].map((face) => `${face.source} (${size(face)} numbers)`)
     throw new SfmError('INVALID_INPUT', `results of different models cannot be compared: ${a}, ${b}`)
   }
+  const thresholds = await readThresholds(options.model, first, cli)
 
   const label = labels(faces)
-  const similarity = (await import('../compare.js')).compare
-  const rows: string[][] = []
+  const { comparePrepared } = await import('../compare.js')
+  const pairs: Array<{ a: string; b: string; comparison: Comparison }> = []
   let lines: unknown[] = []
   for (const [i, a] of faces.entries()) {
     for (const b of faces.slice(i + 1)) {
-      const { cosine, angle } = similarity(a, b)
-      if (options.json) lines.push({ a: label(a), b: label(b), cosine, angle })
-      else rows.push([label(a), label(b), cosine.toFixed(4), `${(angle * DEGREES).toFixed(1)}°`])
+      const comparison = comparePrepared(a, b, { thresholds })
+      if (options.json) lines.push({ a: label(a), b: label(b), ...comparison })
+      else pairs.push({ a: label(a), b: label(b), comparison })
       if (lines.length < LINES) continue
       await cli.out.lines(lines)
       cli.signal.throwIfAborted()
@@ -46,34 +52,63 @@ export async function compare(inputs: readonly string[], options: CompareCommand
     }
   }
   if (options.json) await cli.out.lines(lines)
-  else await cli.out.write(table(['', '', 'cosine', 'angle'], rows))
+  else await cli.out.write(tableOf(pairs))
   return failed === 0 ? EXIT.success : EXIT.failure
 }
 
+/** Columns for what no pair has are left out. */
+function tableOf(pairs: ReadonlyArray<{ a: string; b: string; comparison: Comparison }>): string {
+  const columns: Array<[string, (comparison: Comparison) => string | undefined]> = [
+    ['cosine', ({ cosine }) => cosine.toFixed(4)],
+    ['angle', ({ angle }) => `${(angle * DEGREES).toFixed(1)}°`],
+    ['log-likelihood ratio', ({ logLikelihoodRatio }) => logLikelihoodRatio?.toFixed(2)],
+    ['same person', ({ samePerson }) => (samePerson === undefined ? undefined : samePerson ? 'yes' : 'no')],
+  ]
+  const used = columns.filter(([, text]) => pairs.some(({ comparison }) => text(comparison) !== undefined))
+  return table(
+    ['', '', ...used.map(([title]) => title)],
+    pairs.map(({ a, b, comparison }) => [a, b, ...used.map(([, text]) => text(comparison) ?? '')]),
+  )
+}
+
+/**
+ * The thresholds of the model that made the results. Results that the embedded model cannot have made, when no other is
+ * given, are compared without.
+ */
+async function readThresholds(
+  source: string | undefined,
+  { direction }: Face,
+  cli: Cli,
+): Promise<ComparisonThresholds | undefined> {
+  using model = await cli.engine.loadModel(source)
+  const { identityCount, metadata } = model.data
+  const count = metadata.latent === 'sphere' ? identityCount - 1 : identityCount
+  if (direction.length === count) return model.comparison
+  if (source === undefined) return undefined
+  throw new SfmError(
+    'INVALID_INPUT',
+    `results of another model: their embeddings have ${direction.length} numbers, those of ${source} ${count}`,
+  )
+}
+
 async function readFaces(inputs: readonly string[], cli: Cli): Promise<{ faces: Face[]; failed: number }> {
+  const { prepare } = await import('../compare.js')
   const faces: Face[] = []
   let failed = 0
   const options = { extensions: ['.json', '.jsonl', '.ndjson'], wanted: 'fit results as JSON or JSON Lines' }
-  for await (const record of readRecords(inputs, { ...options, stdin: cli.stdin, signal: cli.signal })) {
+  for await (const { source, ...record } of readRecords(inputs, { ...options, stdin: cli.stdin, signal: cli.signal })) {
     try {
       if (record.error !== undefined) throw record.error
-      const face = asFace(record.value, record.source)
-      faces.push({ ...face, id: face.id ?? record.defaultId, source: record.source })
+      const face = parseEmbedding(record.value)
+      faces.push({ ...prepare(face, 'result'), id: face.id ?? record.defaultId, source })
     } catch (error) {
       if (!(error instanceof SfmError)) throw error
       failed++
-      cli.messages.say(error.message)
+      // The reader's own errors say where already.
+      cli.messages.say((error === record.error ? error : within(source, error)).message)
     }
   }
   return { faces, failed }
-}
-
-function asFace(value: unknown, source: string): NamedEmbedding {
-  try {
-    return parseEmbedding(value)
-  } catch (error) {
-    throw error instanceof SfmError ? within(source, error) : error
-  }
 }
 
 /** The id, unless another result has the same: then where the result stands. */

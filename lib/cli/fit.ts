@@ -16,6 +16,7 @@ export interface FitCommandOptions {
   camera?: 'perspective' | 'weak'
   focal?: number
   jobs?: number
+  posterior?: boolean
   joint?: boolean
   json?: boolean
 }
@@ -36,6 +37,7 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
     device: options.device,
     ...(options.camera && { camera: options.camera }),
     ...(options.focal && { focal: options.focal }),
+    ...(options.posterior && { posterior: true }),
   })
   try {
     const folder = options.out === undefined ? undefined : await ResultFolder.open(options.out, options.format, model)

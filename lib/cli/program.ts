@@ -125,6 +125,7 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
     .addOption(where())
     .addOption(new Option('--camera <TYPE>', 'of inputs that do not say').choices(['perspective', 'weak']))
     .option('--focal <PX>', 'focal length of inputs that do not say; estimated without it', positiveNumber)
+    .option('--posterior', 'adds what the landmarks say of the identity, for likelihood ratios of sfm compare')
     .option('--jobs <N>', 'threads; as many as the machine has by default', positiveInteger)
     .addOption(json())
     .addOption(new Option('--joint').hideHelp())
@@ -136,6 +137,9 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
     .command('compare')
     .description('how alike the faces of fit results are, all pairs')
     .argument('<RESULT...>', 'results of sfm fit (JSON, JSON Lines), folders, patterns; - reads standard input')
+    .addOption(
+      new Option('--model <MODEL>', 'that made the results, for its thresholds; the embedded model by default'),
+    )
     .addOption(json())
     .action(async (inputs: string[], options) => {
       finish(await (await import('./compare.js')).compare(inputs, options, cli))

@@ -1,3 +1,5 @@
+import type { Posterior } from './Posterior.js'
+
 /** Model space to camera space: `x = rotation * vertex + translation`. */
 export interface Pose {
   /**
@@ -64,6 +66,11 @@ export interface FitResult {
    * Radians: how far the identity may be off, from the posterior; at 0 it is certain. Null where nothing was fitted.
    */
   identity_uncertainty: number | null
+  /**
+   * What the landmarks say of the identity: with the option `posterior`, and only where something was fitted. Its JSON
+   * form has the numbers as base64 of 32-bit little-endian floats.
+   */
+  posterior?: Posterior
   files?: ResultFiles
   /** The JSON form: typed arrays as plain arrays, missing values as null. */
   toJSON(): Record<string, unknown>

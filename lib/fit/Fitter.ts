@@ -2,7 +2,7 @@ import { throwIfAborted } from '../aborts.js'
 import { asList, requireOptions } from '../decode/Latents.js'
 import { SfmError } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
-import { type NativeFitOptions, type NativeModel, nativeCall } from '../native.js'
+import { type NativeFitOptions, type NativeFits, type NativeModel, nativeCall } from '../native.js'
 import type { FitResult } from './FitResult.js'
 import { type FitterOptions, type ResolvedFitterOptions, resolveFitterOptions } from './FitterOptions.js'
 import type { Observation } from './Observation.js'
@@ -111,13 +111,21 @@ export class Fitter {
     const native = this.#model.native()
     const number = this.#model.nativeScheme(scheme)
     const scan = dimensions === 3
-    const options: NativeFitOptions = { ...this.#options.native, weakPerspective: weak, scan }
-    const output = await nativeCall<{ records: Float64Array; arrays: Float32Array }>(signal, (callback) =>
+    const options: NativeFitOptions = { ...this.#options.native, weakPerspective: weak, scan, linearise: false }
+    const output = await nativeCall<NativeFits>(signal, (callback) =>
       native.fit(number, options, points, confidence, cameras, callback),
     )
     const space = scan ? 'scan' : weak ? 'weak' : 'perspective'
     for (const [i, member] of members.entries())
-      results[member] = resultOf(output, i, this.#model, scheme.count, labels[member] as Observation, space)
+      results[member] = resultOf(
+        output,
+        i,
+        this.#model,
+        scheme.count,
+        labels[member] as Observation,
+        space,
+        options.posterior,
+      )
   }
 
   /** Ends the fitter; calls under way still settle. Idempotent. The model stays. */

@@ -1,6 +1,9 @@
 import { SfmError } from '../errors.js'
+import type { NativeFits } from '../native.js'
 import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
 import type { Observation } from './Observation.js'
+import { type Posterior, triangle } from './Posterior.js'
+import { posteriorToJson } from './posteriorJson.js'
 
 /** Places in a record; the order of native/core/Batch.h's FitRecord. */
 const RECORD = {
@@ -56,24 +59,20 @@ export interface ResultSizes {
   expressionNames: readonly string[]
 }
 
-/** What the native side returns for a batch. */
-export interface NativeResults {
-  records: Float64Array
-  arrays: Float32Array
-}
-
 /**
  * The result of the i-th fit of a native batch.
  *
  * @param landmarkCount L of the batch's scheme.
+ * @param withPosterior Whether the batch was asked for posteriors.
  */
 export function resultOf(
-  { records, arrays }: NativeResults,
+  { records, arrays }: NativeFits,
   i: number,
   sizes: ResultSizes,
   landmarkCount: number,
   observation: Observation,
   space: 'perspective' | 'weak' | 'scan',
+  withPosterior: boolean,
 ): FitResult {
   const record = records.subarray(i * RECORD.size, (i + 1) * RECORD.size)
   const at = (place: number) => record[place] as number
@@ -81,7 +80,9 @@ export function resultOf(
   if (status === undefined) throw new SfmError('INTERNAL', 'the native side returned an unknown status')
   const failed = status === 'failed'
 
-  let offset = i * (sizes.identityCount + sizes.embeddingCount + sizes.expressionNames.length + 2 * landmarkCount)
+  const D = sizes.embeddingCount
+  const posteriorSize = withPosterior ? triangle(D) + D : 0
+  let offset = i * (sizes.identityCount + D + sizes.expressionNames.length + 2 * landmarkCount + posteriorSize)
   // Copies: a caller who keeps one result must not keep a batch.
   const take = (count: number) => {
     offset += count
@@ -92,6 +93,8 @@ export function resultOf(
   const expressionValues = take(sizes.expressionNames.length)
   const residuals = take(landmarkCount)
   const weights = take(landmarkCount)
+  const posterior: Posterior | undefined =
+    withPosterior && !failed ? { information: take(triangle(D)), shift: take(D) } : undefined
   const outliers: number[] = []
   for (let l = 0; l < landmarkCount; l++) if ((weights[l] as number) < OUTLIER_WEIGHT) outliers.push(l)
   const expression: Record<string, number> = {}
@@ -117,6 +120,7 @@ export function resultOf(
     residuals,
     outliers,
     identity_uncertainty: failed ? null : at(RECORD.uncertainty),
+    ...(posterior && { posterior }),
   })
 }
 
@@ -172,7 +176,7 @@ class Result {
   }
 
   toJSON(this: FitResult): Record<string, unknown> {
-    const { expressionValues: _, identity, embedding, pose, residuals, ...rest } = this
+    const { expressionValues: _, identity, embedding, pose, residuals, posterior, ...rest } = this
     return {
       ...rest,
       identity: Array.from(identity),
@@ -181,6 +185,7 @@ class Result {
         ? null
         : { ...pose, rotation: Array.from(pose.rotation), translation: Array.from(pose.translation) },
       residuals: Array.from(residuals, (value) => (Number.isNaN(value) ? null : value)),
+      ...(posterior && { posterior: posteriorToJson(posterior) }),
     }
   }
 }

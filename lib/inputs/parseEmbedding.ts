@@ -1,4 +1,6 @@
 import { SfmError } from '../errors.js'
+import type { PosteriorLike } from '../fit/Posterior.js'
+import { posteriorFromJson } from '../fit/posteriorJson.js'
 import { numbers } from './parseLatents.js'
 import { unexpected } from './unexpected.js'
 
@@ -6,6 +8,7 @@ import { unexpected } from './unexpected.js'
 export interface NamedEmbedding {
   id?: string
   embedding: number[]
+  posterior?: PosteriorLike
 }
 
 /**
@@ -21,9 +24,13 @@ export function parseEmbedding(value: unknown): NamedEmbedding {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw unexpected('', 'a fit result', value)
   }
-  const { id, usable, message, embedding } = value as Record<string, unknown>
+  const { id, usable, message, embedding, posterior } = value as Record<string, unknown>
   if (usable === false) {
     throw new SfmError('INVALID_INPUT', `not usable: ${typeof message === 'string' ? message : 'so the result says'}`)
   }
-  return { ...(typeof id === 'string' && id !== '' && { id }), embedding: numbers('embedding', embedding) }
+  return {
+    ...(typeof id === 'string' && id !== '' && { id }),
+    embedding: numbers('embedding', embedding),
+    ...(posterior != null && { posterior: posteriorFromJson(posterior) }),
+  }
 }

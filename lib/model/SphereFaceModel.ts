@@ -1,7 +1,10 @@
 import { asList, type Latents, packLatents, requireOptions } from '../decode/Latents.js'
 import { invalidArgument, SfmError } from '../errors.js'
+import { posteriorMean } from '../fit/evidence.js'
 import { Fitter, type FitterModel, type FitterOptions } from '../fit/Fitter.js'
+import { checkPosterior, fusePosteriors, type Posterior, type PosteriorLike } from '../fit/Posterior.js'
 import { fromNative, type NativeModel, native, nativeCall } from '../native.js'
+import { type ComparisonThresholds, parseComparison } from './comparison.js'
 import { drawLatents, type SampleOptions } from './drawLatents.js'
 import { readModelFile, writeModelFile } from './formats/modelFile.js'
 import { readModel, writeModel } from './formats/sphereFaceModel.js'
@@ -22,6 +25,16 @@ export interface DecodeOptions {
   /** The landmarks of this scheme instead of the mesh: [B,L,3]. */
   scheme?: string
   signal?: AbortSignal
+}
+
+/** One person's face from several observations. */
+export interface FusedFace {
+  /** [K] as a fit result's. */
+  identity: Float32Array
+  /** [K-1] unit vector. */
+  embedding: Float32Array
+  /** Of all observations together. */
+  posterior: Posterior
 }
 
 /** Landmarks that the native side takes. */
@@ -135,6 +148,11 @@ export class SphereFaceModel {
     return this.data.metadata
   }
 
+  /** The thresholds that the model was calibrated for, for `compare`; undefined where it was not. */
+  get comparison(): ComparisonThresholds | undefined {
+    return parseComparison(this.data.metadata.other.comparison)
+  }
+
   /**
    * Decodes faces to vertices.
    *
@@ -210,6 +228,25 @@ export class SphereFaceModel {
     } catch (error) {
       throw fromNative(error)
     }
+  }
+
+  /**
+   * Fuses several observations of one person: each counts for what it saw of the face.
+   *
+   * @param results Fits with `posterior: true` by this model, or their JSON with the numbers in arrays.
+   * @returns A face that can be decoded, and compared like any result.
+   * @throws SfmError INVALID_ARGUMENT naming the observation, DISPOSED.
+   * @example
+   * const fitter = await model.createFitter({ posterior: true })
+   * const alice = model.fuse(await fitter.fit(photosOfAlice))
+   * const { logLikelihoodRatio } = compare(alice, await fitter.fit(photo))
+   */
+  fuse(results: ReadonlyArray<{ posterior?: PosteriorLike | undefined }>): FusedFace {
+    const model = this.#requireNative()
+    const posterior = fusePosteriors(results)
+    const size = this.#fitterModel.embeddingCount
+    const mean = posteriorMean(checkPosterior(posterior, 'posterior', size), 'posterior')
+    return { ...model.fromWhitened(mean), posterior }
   }
 
   /**

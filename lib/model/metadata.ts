@@ -1,4 +1,5 @@
 import { describe } from '../errors.js'
+import { COMPARISON_ENTRY, parseComparison } from './comparison.js'
 import { invalidModel, metadataLabel } from './invalidModel.js'
 import type { ModelMetadata } from './ModelData.js'
 
@@ -100,6 +101,7 @@ function validateOther(other: unknown): void {
   for (const [key, value] of Object.entries(other)) {
     if (RESERVED.has(key)) throw invalidModel(metadataLabel(key), 'its own field', 'an entry among the others')
     if (typeof value !== 'string') throw invalidModel(metadataLabel(key), 'a string', describe(value))
+    if (key === COMPARISON_ENTRY) parseComparison(value)
   }
 }
 

@@ -83,6 +83,7 @@ FitOptions fitOptions(const Napi::Object& from) {
   options.costTolerance = number(from.Get("costTolerance"), "costTolerance");
   options.weakPerspective = from.Get("weakPerspective").ToBoolean();
   options.nuisances = from.Get("nuisances").ToBoolean();
+  options.posterior = from.Get("posterior").ToBoolean();
   std::string why;
   if (!options.isValid(&why)) invalid(why);
   return options;
@@ -97,6 +98,7 @@ Napi::Function NativeModel::define(Napi::Env env) {
                          InstanceMethod("fit", &NativeModel::fit),
                          InstanceMethod("decode", &NativeModel::decode),
                          InstanceMethod("decodeSync", &NativeModel::decodeSync),
+                         InstanceMethod("fromWhitened", &NativeModel::fromWhitened),
                          InstanceMethod("dispose", &NativeModel::dispose),
                      });
 }
@@ -188,6 +190,7 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
     const Napi::Object options = object(info[1], "options");
     batch->options = fitOptions(options);
     batch->space = options.Get("scan").ToBoolean() ? ObservationSpace::kScan : ObservationSpace::kImage;
+    batch->linearise = options.Get("linearise").ToBoolean();
     const size_t landmarks = static_cast<size_t>(batch->scheme->basis.landmarkCount);
     const ArrayView<double> cameras = array<double>(info[4], "cameras");
     const size_t count = cameras.size / FitBatch::kCameraSize;
@@ -211,6 +214,7 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
           Napi::Object result = Napi::Object::New(env);
           result.Set("records", toTypedArray(env, std::move(batch->records)));
           result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
+          if (batch->linearise) result.Set("linearisations", toTypedArray(env, std::move(batch->linearisations)));
           return result;
         },
         [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
@@ -294,6 +298,26 @@ Napi::Value NativeModel::decodeSync(const Napi::CallbackInfo& info) {
     batch->vertices = static_cast<float*>(target.data);
     AddonData::of(info.Env()).cpu().decodeNow(*batch);
     return info[4];
+  });
+}
+
+Napi::Value NativeModel::fromWhitened(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const FaceModel& model = *this->model();
+    const size_t d = static_cast<size_t>(model.tangentCount()), k = static_cast<size_t>(model.identityCount());
+    const ArrayView<double> view = array<double>(info[0], "whitened", d);
+    const std::vector<double> whitened(view.data, view.data + d);
+    std::vector<double> latent(k), direction(d);
+    model.latentFromWhitened(whitened.data(), latent.data(), direction.data());
+    const auto floats = [&](const std::vector<double>& from) {
+      AlignedBuffer<float> to(from.size());
+      for (size_t i = 0; i < from.size(); ++i) to[i] = static_cast<float>(from[i]);
+      return toTypedArray(info.Env(), std::move(to));
+    };
+    Napi::Object face = Napi::Object::New(info.Env());
+    face.Set("identity", floats(latent));
+    face.Set("embedding", floats(direction));
+    return face;
   });
 }
 

@@ -24,6 +24,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value decode(const Napi::CallbackInfo& info);
   // decodeSync(scheme | -1, identity, expression | null, poses | null, out)
   Napi::Value decodeSync(const Napi::CallbackInfo& info);
+  // fromWhitened(coordinates) -> { identity, embedding }
+  Napi::Value fromWhitened(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<const FaceModel>& model() const;

@@ -22,12 +22,42 @@ LandmarkScheme::LandmarkScheme(const FaceModel& model, const LandmarkSchemeSourc
 
 size_t FitBatch::arraysPerFit() const {
   return static_cast<size_t>(model->identityCount()) + model->tangentCount() + model->expressionCount() +
-         2 * static_cast<size_t>(scheme->basis.landmarkCount);
+         2 * static_cast<size_t>(scheme->basis.landmarkCount) +
+         (options.posterior ? packedTriangle(model->tangentCount()) + model->tangentCount() : 0);
+}
+
+size_t FitBatch::linearisationSize() const {
+  const LandmarkBasis& basis = scheme->basis;
+  const size_t rows = static_cast<size_t>(basis.landmarkCount) * dimensions();
+  return static_cast<size_t>(basis.tangentCount) + basis.nuisanceCount +
+         2 * static_cast<size_t>(basis.expressionCount) + basis.landmarkCount + rows * (3 + kPoseCapacity + 1 + 1);
+}
+
+FitLinearisation FitBatch::linearisation(int i) {
+  const LandmarkBasis& basis = scheme->basis;
+  const size_t landmarks = static_cast<size_t>(basis.landmarkCount), rows = landmarks * dimensions();
+  double* next = linearisations.data() + static_cast<size_t>(i) * linearisationSize();
+  const auto take = [&next](size_t count) {
+    next += count;
+    return next - count;
+  };
+  FitLinearisation to;
+  to.identity = take(static_cast<size_t>(basis.tangentCount));
+  to.nuisances = take(static_cast<size_t>(basis.nuisanceCount));
+  to.expression = take(static_cast<size_t>(basis.expressionCount));
+  to.bounds = take(static_cast<size_t>(basis.expressionCount));
+  to.weights = take(landmarks);
+  to.derivatives = take(3 * rows);
+  to.pose = take(kPoseCapacity * rows);
+  to.residuals = take(rows);
+  to.bareResiduals = take(rows);
+  return to;
 }
 
 void FitBatch::allocate() {
   records = AlignedBuffer<double>(static_cast<size_t>(count) * kRecordSize);
   arrays = AlignedBuffer<float>(static_cast<size_t>(count) * arraysPerFit());
+  if (linearise) linearisations = AlignedBuffer<double>(static_cast<size_t>(count) * linearisationSize());
 }
 
 FitProblem FitBatch::problem(int i) const {
@@ -55,6 +85,12 @@ FitSolution FitBatch::solution(int i) {
 }
 
 void FitBatch::store(int i, const FitSolution& s) {
+  if (s.information && s.failure == FitFailure::kNone) {
+    const size_t triangle = packedTriangle(model->tangentCount());
+    float* to = s.robustWeights + scheme->basis.landmarkCount;
+    for (size_t c = 0; c < triangle; ++c) to[c] = static_cast<float>(s.information[c]);
+    for (int c = 0; c < model->tangentCount(); ++c) to[triangle + c] = static_cast<float>(s.shift[c]);
+  }
   double* record = records.data() + static_cast<size_t>(i) * kRecordSize;
   record[kRecordStatus] = static_cast<double>(s.status);
   record[kRecordFailure] = static_cast<double>(s.failure);

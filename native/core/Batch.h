@@ -9,6 +9,7 @@
 #include "core/FaceModel.h"
 #include "core/Fit.h"
 #include "core/LandmarkBasis.h"
+#include "core/Posterior.h"
 
 namespace sfm {
 
@@ -48,16 +49,22 @@ struct FitBatch {
   std::vector<float> confidence;  // [B,L] or empty
   std::vector<double> cameras;  // [B,5] focal, principal x and y, image size, noise; NaN: unknown
   AlignedBuffer<double> records;  // out [B,kRecordSize]
-  AlignedBuffer<float>
-      arrays;  // out [B, K + D + E + L + L]: identity, embedding, expression, residuals, robust weights
+  // out [B, K + D + E + L + L]: identity, embedding, expression, residuals, robust weights; with a posterior
+  // D(D+1)/2 + D more: information, shift
+  AlignedBuffer<float> arrays;
+  // For training: fits in double precision, and tells the derivatives of the residuals.
+  bool linearise = false;
+  AlignedBuffer<double> linearisations;  // out [B, linearisationSize()], the members of FitLinearisation in their order
 
   static constexpr int kCameraSize = 5;
   int dimensions() const { return space == ObservationSpace::kImage ? 2 : 3; }
   size_t arraysPerFit() const;
+  size_t linearisationSize() const;
   void allocate();
   // What problem i is, and where its solution goes; `store` writes the solution's numbers to the record.
   FitProblem problem(int i) const;
   FitSolution solution(int i);
+  FitLinearisation linearisation(int i);
   void store(int i, const FitSolution& solution);
 };
 

@@ -12,6 +12,8 @@ namespace sfm {
 
 namespace {
 
+constexpr double kPi = 3.14159265358979323846;
+
 [[noreturn]] void invalid(const std::string& message) { throw Error(ErrorCode::INVALID_MODEL, message); }
 
 void requireFinite(const float* values, size_t count, const char* name) {
@@ -34,10 +36,9 @@ bool isZero(const BasisView& basis, size_t begin, size_t end) {
   return true;
 }
 
-// In-place inverse by Cholesky of a symmetric positive definite matrix with a diagonal of about 1; false when it is
-// singular to the rounding of numbers that were stored in single precision.
-bool invertSymmetric(std::vector<double>& a, int n) {
-  std::vector<double> l(a);
+// a = L L^T, in place, of a symmetric positive definite matrix with a diagonal of about 1; false when it is singular to
+// the rounding of numbers that were stored in single precision.
+bool choleskyFactor(std::vector<double>& l, int n) {
   for (int j = 0; j < n; ++j) {
     for (int i = j; i < n; ++i) {
       double sum = l[static_cast<size_t>(i) * n + j];
@@ -47,10 +48,16 @@ bool invertSymmetric(std::vector<double>& a, int n) {
         l[static_cast<size_t>(j) * n + j] = std::sqrt(sum);
       } else {
         l[static_cast<size_t>(i) * n + j] = sum / l[static_cast<size_t>(j) * n + j];
+        l[static_cast<size_t>(j) * n + i] = 0;
       }
     }
   }
-  std::vector<double> x(n);
+  return true;
+}
+
+// (L L^T)^-1
+std::vector<double> inverseOfFactored(const std::vector<double>& l, int n) {
+  std::vector<double> a(l.size()), x(n);
   for (int c = 0; c < n; ++c) {
     for (int i = 0; i < n; ++i) {
       double sum = i == c ? 1 : 0;
@@ -64,7 +71,7 @@ bool invertSymmetric(std::vector<double>& a, int n) {
     }
     for (int i = 0; i < n; ++i) a[static_cast<size_t>(i) * n + c] = x[i];
   }
-  return true;
+  return a;
 }
 
 }  // namespace
@@ -206,8 +213,9 @@ FaceModel::FaceModel(const FaceModelSource& source)
     }
   }
   if (deviation > 1e-4) {
-    if (!invertSymmetric(covariance, d)) invalid("identity_prior_factor: expected full rank in the tangent space");
-    priorPrecision_ = std::move(covariance);
+    if (!choleskyFactor(covariance, d)) invalid("identity_prior_factor: expected full rank in the tangent space");
+    priorPrecision_ = inverseOfFactored(covariance, d);
+    priorFactor_ = std::move(covariance);
   }
 
   // The slack column a_t = basis * pole.
@@ -241,8 +249,8 @@ BasisView FaceModel::withinIdentity() const {
 
 size_t FaceModel::bytes() const {
   return decodeBasis_.bytes() + (triangles_.size() + adjacency_.size()) * sizeof(int32_t) +
-         priorPrecision_.size() * sizeof(double) + withinIdentityFloats_.size() * sizeof(float) +
-         withinIdentityHalves_.size() * sizeof(uint16_t);
+         (priorPrecision_.size() + priorFactor_.size()) * sizeof(double) +
+         withinIdentityFloats_.size() * sizeof(float) + withinIdentityHalves_.size() * sizeof(uint16_t);
 }
 
 void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) const {
@@ -288,6 +296,21 @@ void FaceModel::latentFromTangent(const double* tangent, double* latent, double*
   reflect(latent);
 }
 
+double FaceModel::largestTangent() const {
+  return spherical_ ? (hasSlack_ ? 0.9 : 0.499) * kPi / inverseRadius() : HUGE_VAL;
+}
+
+void FaceModel::latentFromWhitened(const double* whitened, double* latent, double* direction) const {
+  const int d = tangentCount();
+  std::vector<double> v(whitened, whitened + d);
+  if (!priorFactor_.empty())
+    for (int i = 0; i < d; ++i) v[i] = dot(&priorFactor_[static_cast<size_t>(i) * d], whitened, i + 1);
+  const double norm = std::sqrt(squaredNorm(v.data(), d)), most = largestTangent();
+  if (norm > most)
+    for (double& value : v) value *= most / norm;
+  latentFromTangent(v.data(), latent, direction);
+}
+
 void FaceModel::tangentFromLatent(const double* latent, double* tangent) const {
   const int d = tangentCount();
   if (!spherical_) {
@@ -300,7 +323,7 @@ void FaceModel::tangentFromLatent(const double* latent, double* tangent) const {
   const double scale = sine > 0 ? radius_ * std::atan2(sine, z[d]) / sine : 0;
   for (int i = 0; i < d; ++i) tangent[i] = scale * z[i];
   // Every direction leads to the antipode; the first axis is as good as any.
-  if (sine == 0 && z[d] < 0) tangent[0] = radius_ * 3.14159265358979323846;
+  if (sine == 0 && z[d] < 0) tangent[0] = radius_ * kPi;
 }
 
 void FaceModel::decodeCoefficients(const float* identity, const float* expression, float* coefficients) const {

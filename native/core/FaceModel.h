@@ -71,8 +71,13 @@ class FaceModel {
   double inverseRadius() const { return spherical_ ? 1 / radius_ : 0; }
   // Whether the model uses the coordinate along the pole; without it, only the near hemisphere is searched.
   bool hasSlack() const { return hasSlack_; }
-  // [D,D] inverse covariance of the tangent coordinates; empty when it is the identity.
+  // [D,D] inverse covariance of the tangent coordinates, and the lower triangular factor L of the covariance L L^T:
+  // v = L x, x ~ N(0, I) the whitened coordinates. Both empty when the covariance is the identity.
   const std::vector<double>& priorPrecision() const { return priorPrecision_; }
+  const std::vector<double>& priorFactor() const { return priorFactor_; }
+  // How long chart coordinates may be: without a slack column the far hemisphere repeats the near one's shapes, with it
+  // keep clear of the antipode. Infinite for a Gaussian model.
+  double largestTangent() const;
 
   const float* expressionBounds() const { return expressionBounds_.data(); }
   const float* expressionStddev() const { return expressionStddev_.data(); }
@@ -93,7 +98,9 @@ class FaceModel {
   // Chart coordinates [D] at unit variance to the file's latent [K], and the direction of the chart coordinates [D]
   // (zero at the mean).
   void latentFromTangent(const double* tangent, double* latent, double* direction) const;
-  // The inverse: any latent of the file (on the sphere: any non-zero vector, taken to the sphere) to chart coordinates.
+  // The same of whitened coordinates [D], at the edge of the chart where they lie beyond it.
+  void latentFromWhitened(const double* whitened, double* latent, double* direction) const;
+  // The inverse of latentFromTangent: any latent of the file (on the sphere: any non-zero vector, taken to the sphere) to chart coordinates.
   void tangentFromLatent(const double* latent, double* tangent) const;
 
   // Decoding coefficients [columnCount] of a face.
@@ -117,6 +124,7 @@ class FaceModel {
   std::vector<double>
       reflector_;  // unit Householder vector that takes the prior's mean to the pole; empty when it stands there
   std::vector<double> priorPrecision_;
+  std::vector<double> priorFactor_;
   std::vector<float> expressionBounds_;
   std::vector<float> expressionStddev_;
   std::vector<int32_t> triangles_;

@@ -23,6 +23,7 @@ struct FitOptions {
   double costTolerance = 1e-6;  // stop when the relative decrease falls below it
   bool weakPerspective = false;
   bool nuisances = true;  // estimate the nuisances that model and scheme have; false: as if they had none
+  bool posterior = false;  // report the information on the identity as well
 
   // In the manner of Ceres: false, and why, where a value makes no sense.
   bool isValid(std::string* why) const;
@@ -49,6 +50,21 @@ enum class FitFailure : uint8_t {
   kNumerical,
 };
 
+// Where the residuals' derivatives at the end of a fit go: what training differentiates fits by. Rows are whitened, times
+// the square root of the landmark's weight over its sigma: w = (nu + d) / (nu + q) for Student's t, its bend left out. d
+// is 2 for an image and 3 for a scan; rows of landmarks that are not in use are zero.
+struct FitLinearisation {
+  double* identity = nullptr;  // [D] v
+  double* nuisances = nullptr;  // [Q + q], zero where they are not estimated
+  double* expression = nullptr;  // [E]
+  double* bounds = nullptr;  // [E] -1: at its lower bound, 1: at the upper one, 0: free
+  double* weights = nullptr;  // [L] the factor of a landmark's rows
+  double* derivatives = nullptr;  // [L,d,3] by the landmark's point in model space
+  double* pose = nullptr;  // [L,d,7] by the rotation, then p, q, log s, log f, or the translation; else 0
+  double* residuals = nullptr;  // [L,d] predicted - observed
+  double* bareResiduals = nullptr;  // [L,d] of the face without its nuisances
+};
+
 // Where the results of one face go.
 struct FitSolution {
   FitStatus status = FitStatus::kFailed;
@@ -67,11 +83,16 @@ struct FitSolution {
   float* identity = nullptr;  // [K]
   float* embedding = nullptr;  // [D]
   float* expression = nullptr;  // [E]
-  double* nuisances = nullptr;  // [Q + q], zero where they are not estimated; null: not wanted
   float* residuals = nullptr;  // [L] pixels or mm, of the face without its nuisances; NaN where missing
   float* robustWeights = nullptr;  // [L] with its nuisances. 1: an inlier, 0: ignored; NaN where missing
+  // The following are null where they are not wanted. A solver leaves the reduced normal matrix of v, its prior included,
+  // as `information` and v as `shift`; whitenPosterior makes of these what is reported.
+  double* information = nullptr;  // [D(D+1)/2] lower triangle, row by row
+  double* shift = nullptr;  // [D]
+  const FitLinearisation* linearisation = nullptr;
 };
 
+constexpr int kPoseCapacity = 7;  // 3 rotation, then (p, q, log s[, log f]) or 3 translation
 constexpr int kMinimumImageLandmarks = 6;
 constexpr int kMinimumScanLandmarks = 4;
 constexpr double kLargestCoordinate = 1e7;

@@ -34,6 +34,7 @@ struct CpuBackend::Workspace {
   const std::weak_ptr<const LandmarkScheme> scheme;
   FitWorkspace<float> single;
   std::unique_ptr<FitWorkspace<double>> twice;  // made when first needed
+  std::vector<double> posterior;  // information and shift, likewise
 };
 
 struct CpuBackend::Worker {
@@ -67,10 +68,24 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
   FitSolution solution = batch.solution(i);
   const FitProblem problem = batch.problem(i);
   const LandmarkBasis& basis = batch.scheme->basis;
-  if (!kernels_.fit(*batch.model, basis, batch.options, batch.space, workspace.single, problem, solution)) {
+  FitLinearisation linearisation;
+  if (batch.linearise) {
+    linearisation = batch.linearisation(i);
+    solution.linearisation = &linearisation;
+  }
+  if (batch.options.posterior) {
+    const size_t triangle = packedTriangle(basis.tangentCount);
+    workspace.posterior.resize(triangle + basis.tangentCount);
+    solution.information = workspace.posterior.data();
+    solution.shift = solution.information + triangle;
+  }
+  if (batch.linearise ||
+      !kernels_.fit(*batch.model, basis, batch.options, batch.space, workspace.single, problem, solution)) {
     if (!workspace.twice) workspace.twice = std::make_unique<FitWorkspace<double>>(basis);
     fitReference(*batch.model, basis, batch.options, batch.space, *workspace.twice, problem, solution);
   }
+  if (batch.options.posterior && solution.failure == FitFailure::kNone)
+    whitenPosterior(*batch.model, batch.options.identityPrior, solution.information, solution.shift);
   batch.store(i, solution);
 }
 

@@ -16,7 +16,6 @@
 namespace sfm {
 namespace {
 
-constexpr double kPi = 3.14159265358979323846;
 constexpr double kLeastBend = 0.3;  // see FitSolver::jacobianRows
 constexpr double kGentleNoise = 1;  // mm, see FitSolver::start
 constexpr double kSinglePrecisionBlur = 20;  // landmarks better than kGentleNoise / 20 are fitted in double precision
@@ -37,7 +36,8 @@ class FitSolver {
         d_(basis.tangentCount),
         n_(options.nuisances ? basis.nuisanceCount : 0),
         e_(basis.expressionCount),
-        inverseRadius_(model.inverseRadius()) {}
+        inverseRadius_(model.inverseRadius()),
+        largestTangent_(model.largestTangent()) {}
 
   // False where single precision does not do: the prior (order 1 in the normal equations) drowns in the rounding of
   // landmarks that are known to a few hundredths of a millimetre. Nothing has been solved then.
@@ -289,23 +289,34 @@ class FitSolver {
     addPrior(state);
   }
 
+  // The square root of landmark i's weight over its sigma.
+  double weightRoot(const FitEvaluation<Real>& at, int i) const {
+    return sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) *
+                w_.inverseVariance[i]) /
+           blur_;
+  }
+
+  // How a point x in camera axes is seen: derivatives by x, jx [d,3], and for an image by the camera, jc [2,4].
+  void differentiate(const FitState<Real>& state, const double* x, double scale, double inverseFocal, double* jx,
+                     double* jc) const {
+    if (!image_) {
+      for (int c = 0; c < 9; ++c) jx[c] = c % 4 == 0 ? 1 : 0;
+      return;
+    }
+    const Projection here = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
+    projectionJacobian(scale, inverseFocal, here, jx);
+    cameraJacobian(scale, inverseFocal, x, here, jc);
+  }
+
   // The weighted rows of landmark i. The identity's columns in the chart: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc
   // j_t / r) v^T.
   void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s, double scale,
                     double inverseFocal, int i, int row) {
     const long landmark = w_.active[i];
-    const double weight =
-        sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) *
-             w_.inverseVariance[i]) /
-        blur_;
+    const double weight = weightRoot(at, i);
     const double* x = at.turned.data() + 3L * i;
-    double jx[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
-    double jc[8];
-    if (image_) {
-      const Projection here = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
-      projectionJacobian(scale, inverseFocal, here, jx);
-      cameraJacobian(scale, inverseFocal, x, here, jc);
-    }
+    double jx[9], jc[8];
+    differentiate(state, x, scale, inverseFocal, jx, jc);
     // The loss bends along the residual: w (nu - q) / (nu + q) there instead of w. Taking that into the Gauss-Newton
     // matrix turns reweighting's slow linear convergence into nearly Newton's (Triggs et al. 2000, section 4.3); kept
     // positive for outliers.
@@ -496,8 +507,7 @@ class FitSolver {
     Real* v = to.latents.data();
     for (int i = 0; i < d_; ++i) v[i] = from.latents[i] + f * w_.step[i];
     if (inverseRadius_ > 0) {
-      // Without a slack column the far hemisphere repeats the near one's shapes; with it, keep clear of the antipode.
-      const double most = (model_.hasSlack() ? 0.9 * kPi : 0.499 * kPi) / inverseRadius_;
+      const double most = largestTangent_;
       const double norm = sqrt(squaredNorm(v, d_));
       if (norm > most)
         for (int i = 0; i < d_; ++i) v[i] *= static_cast<Real>(most / norm);
@@ -624,6 +634,8 @@ class FitSolver {
     solution.finalCost = value;
     solution.uncertainty = posteriorUncertainty();
     if (!isfinite(value) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
+    if (solution.failure == FitFailure::kNone && solution.information && !reducedPosterior(solution))
+      solution.failure = FitFailure::kNumerical;
   }
 
   void useObjective(RobustLoss loss, double blur) {
@@ -636,9 +648,48 @@ class FitSolver {
   // Schur complement of v: the information on the identity. The last linearisation serves: it was made a step that
   // gained next to nothing before the optimum.
   double posteriorUncertainty() {
+    const int n = unknowns(), ld = w_.ld;
+    Real* permuted = identityLast();
+    if (!Kernels::factor(permuted, n, n, ld)) return NAN;
+    const double trace = Kernels::inverseTrace(permuted, n - d_, n, ld, w_.inverse.data());
+    // A flat (Gaussian) model has no radius; its latents' typical length stands in.
+    return sqrt(trace) * (inverseRadius_ > 0 ? inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
+  }
+
+  // The normal matrix of v at the current state with all other unknowns eliminated, for whitenPosterior. Expressions at
+  // their bounds are known; the others, and all nuisances, are integrated out. False where it is not to be had.
+  bool reducedPosterior(FitSolution& solution) {
+    const FitState<Real>& state = w_.states[current_];
+    linearise(state, w_.evaluations[current_]);
+    const int n = unknowns(), ld = w_.ld, others = n - d_;
+    Real* h = identityLast();
+    for (int i = 0; i < e_; ++i) {
+      if (bound(state, i) == kFree) continue;
+      const int at = others - e_ + i;
+      for (int j = 0; j < at; ++j) h[static_cast<long>(j) * ld + at] = 0;
+      for (int j = at; j < n; ++j) h[static_cast<long>(at) * ld + j] = j == at ? 1 : 0;
+    }
+    if (!Kernels::factor(h, n, others, ld)) return false;
+    for (int i = 0; i < d_; ++i) {
+      for (int j = 0; j <= i; ++j)
+        solution.information[static_cast<long>(i) * (i + 1) / 2 + j] =
+            static_cast<double>(h[static_cast<long>(others + j) * ld + others + i]);
+      solution.shift[i] = static_cast<double>(state.latents[i]);
+    }
+    return true;
+  }
+
+  BoundState bound(const FitState<Real>& state, int expression) const {
+    const Real value = state.latents[basis_.expressionStart + expression];
+    if (!options_.boundExpression) return kFree;
+    if (value <= static_cast<Real>(model_.expressionBounds()[2 * expression])) return kAtLower;
+    return value >= static_cast<Real>(model_.expressionBounds()[2 * expression + 1]) ? kAtUpper : kFree;
+  }
+
+  // The normal matrix as [pose, nuisances, expression, v].
+  Real* identityLast() {
     const int n = unknowns(), ld = w_.ld, others = n - d_;
     Real* permuted = w_.damped.data();
-    // [pose, nuisances, expression, v]: the others move to the front.
     for (int i = 0; i < n; ++i) {
       const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
       if (i < d_) {
@@ -650,10 +701,7 @@ class FitSolver {
         for (int j = i; j < n; ++j) to[j] = from[j];
       }
     }
-    if (!Kernels::factor(permuted, n, n, ld)) return NAN;
-    const double trace = Kernels::inverseTrace(permuted, others, n, ld, w_.inverse.data());
-    // A flat (Gaussian) model has no radius; its latents' typical length stands in.
-    return sqrt(trace) * (inverseRadius_ > 0 ? inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
+    return permuted;
   }
 
   // --- Results ------------------------------------------------------------------------------------------------------
@@ -683,8 +731,6 @@ class FitSolver {
     for (int i = 0; i < model_.identityCount(); ++i) solution.identity[i] = static_cast<float>(latent[i]);
     for (int i = 0; i < d_; ++i) solution.embedding[i] = static_cast<float>(direction[i]);
     for (int i = 0; i < e_; ++i) solution.expression[i] = static_cast<float>(state.latents[basis_.expressionStart + i]);
-    for (int i = 0; solution.nuisances && i < basis_.nuisanceCount; ++i)
-      solution.nuisances[i] = static_cast<double>(state.latents[basis_.nuisanceStart + i]);
     if (solution.failure != FitFailure::kNone) return;
 
     // The distances are those of the face that is reported, without its nuisances; the weights are the likelihood's.
@@ -704,6 +750,42 @@ class FitSolver {
     constexpr double kPlausibleError = 10;  // mm
     solution.usable =
         isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
+    if (solution.linearisation) report(*solution.linearisation, bare);
+  }
+
+  void report(const FitLinearisation& to, const FitEvaluation<Real>& bare) const {
+    const FitState<Real>& state = w_.states[current_];
+    const FitEvaluation<Real>& at = w_.evaluations[current_];
+    const Real* latents = state.latents.data();
+    for (int i = 0; i < d_; ++i) to.identity[i] = static_cast<double>(latents[i]);
+    for (int i = 0; i < basis_.nuisanceCount; ++i)
+      to.nuisances[i] = static_cast<double>(latents[basis_.nuisanceStart + i]);
+    for (int i = 0; i < e_; ++i) {
+      to.expression[i] = static_cast<double>(latents[basis_.expressionStart + i]);
+      to.bounds[i] = bound(state, i);
+    }
+    const double scale = exp(state.camera.logScale);
+    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    for (int i = 0; i < activeCount_; ++i) {
+      const double weight = weightRoot(at, i);
+      const double* x = at.turned.data() + 3L * i;
+      double jx[9], jc[8];
+      differentiate(state, x, scale, inverseFocal, jx, jc);
+      to.weights[w_.active[i]] = weight;
+      for (int a = 0; a < dimensions_; ++a) {
+        const long row = static_cast<long>(w_.active[i]) * dimensions_ + a;
+        const double* jxa = jx + 3 * a;
+        const double* r = state.rotation;
+        for (int c = 0; c < 3; ++c)
+          to.derivatives[3 * row + c] = weight * (jxa[0] * r[c] + jxa[1] * r[3 + c] + jxa[2] * r[6 + c]);
+        double* pose = to.pose + kPoseCapacity * row;
+        cross(x, jxa, pose);
+        for (int c = 0; c < 3; ++c) pose[c] *= weight;
+        for (int c = 3; c < poseCount_; ++c) pose[c] = weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]);
+        to.residuals[row] = weight * at.residual[3L * i + a];
+        to.bareResiduals[row] = weight * bare.residual[3L * i + a];
+      }
+    }
   }
 
   // What the current state predicts with its nuisances at zero. Takes the place of the last trial.
@@ -726,7 +808,7 @@ class FitSolver {
   const int dimensions_;
   FitWorkspace<Real>& w_;
   const int d_, n_, e_;  // identities, nuisances, expressions
-  const double inverseRadius_;
+  const double inverseRadius_, largestTangent_;
   const FitProblem* problem_ = nullptr;
   int activeCount_ = 0;
   int poseCount_ = 6;

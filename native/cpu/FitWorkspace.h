@@ -2,12 +2,12 @@
 #pragma once
 
 #include "core/AlignedBuffer.h"
+#include "core/Fit.h"
 #include "core/LandmarkBasis.h"
 #include "core/PoseStart.h"
 
 namespace sfm {
 
-constexpr int kPoseCapacity = 7;    // 3 rotation, then (p, q, log s[, log f]) or 3 translation
 constexpr int kChunkLandmarks =
     64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
 constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot

@@ -60,21 +60,50 @@ struct Fitted : FitSolution {
       : identities(model.identityCount()),
         embeddings(model.tangentCount()),
         expressions(model.expressionCount()),
-        allNuisances(basis.nuisanceCount),
         distances(basis.landmarkCount),
         weights(basis.landmarkCount) {
     identity = identities.data();
     embedding = embeddings.data();
     expression = expressions.data();
-    nuisances = allNuisances.data();
     residuals = distances.data();
     robustWeights = weights.data();
   }
   Fitted(Fitted&&) = default;
   Fitted(const Fitted&) = delete;
-  std::vector<float> identities, embeddings, expressions;
-  std::vector<double> allNuisances;
-  std::vector<float> distances, weights;
+  // Asks for all that is optional.
+  void wantAll(const FaceModel& model, const LandmarkBasis& basis, bool scan) {
+    const size_t d = static_cast<size_t>(model.tangentCount()), landmarks = static_cast<size_t>(basis.landmarkCount),
+                 rows = landmarks * (scan ? 3 : 2);
+    informations.resize(packedTriangle(static_cast<int>(d)));
+    shifts.resize(d);
+    information = informations.data();
+    shift = shifts.data();
+    pointers_ = std::make_unique<FitLinearisation>();
+    const auto want = [](std::vector<double>& numbers, size_t size, double** pointer) {
+      numbers.resize(size);
+      *pointer = numbers.data();
+    };
+    want(linear.identity, d, &pointers_->identity);
+    want(linear.nuisances, static_cast<size_t>(basis.nuisanceCount), &pointers_->nuisances);
+    want(linear.expression, static_cast<size_t>(basis.expressionCount), &pointers_->expression);
+    want(linear.bounds, static_cast<size_t>(basis.expressionCount), &pointers_->bounds);
+    want(linear.weights, landmarks, &pointers_->weights);
+    want(linear.derivatives, 3 * rows, &pointers_->derivatives);
+    want(linear.pose, kPoseCapacity * rows, &pointers_->pose);
+    want(linear.residuals, rows, &pointers_->residuals);
+    want(linear.bareResiduals, rows, &pointers_->bareResiduals);
+    linearisation = pointers_.get();
+  }
+  std::vector<float> identities, embeddings, expressions, distances, weights;
+  std::vector<double> informations, shifts;
+
+  // What training asks for, in the order of FitLinearisation's members.
+  struct {
+    std::vector<double> identity, nuisances, expression, bounds, weights, derivatives, pose, residuals, bareResiduals;
+  } linear;
+
+ private:
+  std::unique_ptr<FitLinearisation> pointers_;
 };
 
 class Scene {
@@ -233,7 +262,7 @@ class Scene {
     Face face;
     face.latent.assign(s.identity, s.identity + model->identityCount());
     face.expression.assign(s.expression, s.expression + model->expressionCount());
-    face.nuisances.assign(s.nuisances, s.nuisances + basis().nuisanceCount);
+    face.nuisances.assign(s.linearisation->nuisances, s.linearisation->nuisances + basis().nuisanceCount);
     std::copy(s.rotation, s.rotation + 9, face.rotation);
     std::copy(s.translation, s.translation + 3, face.translation);
     std::copy(s.principal, s.principal + 2, face.principal);
@@ -245,6 +274,7 @@ class Scene {
   // A fit as the backend makes it: with the kernels given, in double precision where they say so. Null: the reference.
   Fitted fit(const CpuKernels* kernels, const FitProblem& problem, const FitOptions& options = {}, bool scan = false) {
     Fitted solution(*model, basis());
+    solution.wantAll(*model, basis(), scan);
     const ObservationSpace space = scan ? ObservationSpace::kScan : ObservationSpace::kImage;
     if (!single_) {
       single_ = std::make_unique<FitWorkspace<float>>(basis());
@@ -252,6 +282,8 @@ class Scene {
     }
     if (!kernels || !kernels->fit(*model, basis(), options, space, *single_, problem, solution))
       fitReference(*model, basis(), options, space, *twice_, problem, solution);
+    if (solution.failure == FitFailure::kNone)
+      whitenPosterior(*model, options.identityPrior, solution.information, solution.shift);
     return solution;
   }
 

@@ -24,7 +24,10 @@ inline void checkSound(const FaceModel& model, const LandmarkBasis& basis, const
   for (double value : fitted.principal) finite &= std::isfinite(value);
   for (const auto* values : {&fitted.identities, &fitted.embeddings, &fitted.expressions})
     for (float value : *values) finite &= std::isfinite(value);
-  for (double value : fitted.allNuisances) finite &= std::isfinite(value);
+  for (const auto* values : {&fitted.informations, &fitted.shifts, &fitted.linear.identity, &fitted.linear.nuisances,
+                             &fitted.linear.expression, &fitted.linear.weights, &fitted.linear.derivatives,
+                             &fitted.linear.pose, &fitted.linear.residuals, &fitted.linear.bareResiduals})
+    for (double value : *values) finite &= std::isfinite(value);
   CHECK(finite);
   CHECK(fitted.uncertainty >= 0 && fitted.rmse >= 0 && fitted.scale > 0);
   int used = 0;

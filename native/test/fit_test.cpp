@@ -426,7 +426,7 @@ CASE(nuisances_can_be_left_out) {
         CHECK(bare.expressions == expected.expressions);
         CHECK(bare.distances == expected.distances);
         CHECK(used.finalCost < bare.finalCost);
-        for (const double value : bare.allNuisances) CHECK_EQUAL(value, 0.0);
+        for (const double value : bare.linear.nuisances) CHECK_EQUAL(value, 0.0);
       }
     }
   }

@@ -280,13 +280,17 @@ CASE(nothing_hostile_gets_through) {
       const ObservationSpace space = scan ? ObservationSpace::kScan : ObservationSpace::kImage;
       Observation observation = makeObservation(random, scheme->basis, scan);
       const FitProblem& problem = observation.view();
+      const bool everything = random.chance(0.5);
       for (size_t k = 0; k <= cpuKernels().size(); ++k) {
         const bool reference = k == cpuKernels().size();
         const Scope which("problem ", i, ", ", reference ? "reference" : cpuKernels()[k]->name);
         Fitted fitted(*model, scheme->basis);
+        if (everything) fitted.wantAll(*model, scheme->basis, scan);
         const double start = seconds();
         if (reference || !cpuKernels()[k]->fit(*model, scheme->basis, options, space, single, problem, fitted))
           fitReference(*model, scheme->basis, options, space, twice, problem, fitted);
+        if (everything && fitted.failure == FitFailure::kNone)
+          whitenPosterior(*model, options.identityPrior, fitted.information, fitted.shift);
         slowest = std::max(slowest, seconds() - start);
         checkSound(*model, scheme->basis, options, fitted, scan);
         ++fits;

@@ -454,6 +454,77 @@ CASE(uncertainty_is_the_trace_of_the_whole_inverse) {
   note("worst relative difference ", worst);
 }
 
+// What training is told about a fit: whitened rows by the landmarks' points and by the pose, and what was left.
+CASE(linearisation_agrees_with_finite_differences) {
+  double worst = 0;
+  for (const Setting& setting : settings()) {
+    Bench bench(setting, 30);
+    const Scene& scene = bench.scene;
+    const LandmarkBasis& basis = scene.basis();
+    Observation observation = bench.scene.observation(bench.scene.draw(setting.view), setting.view);
+    observation.points[7] = kUnknown;
+    if (setting.estimateFocal) observation.problem.focal = kUnknown;
+    const bool scan = setting.view.scan;
+    Fitted fitted(*scene.model, basis);
+    fitted.wantAll(*scene.model, basis, scan);
+    FitSolverProbe& probe = bench.probe;
+    probe.solve(observation.view(), fitted);
+    CHECK(fitted.usable);
+    const size_t d = scan ? 3 : 2;
+    const FitState<double>& state = probe.state();
+    for (int i = 0; i < scene.model->tangentCount(); ++i) CHECK_EQUAL(fitted.linear.identity[i], state.latents[i]);
+    const FitEvaluation<double>& at = probe.evaluate();
+    std::vector<std::vector<double>> columns;
+    for (int c = 0; c < probe.unknowns(); ++c) columns.push_back(residualDerivative(probe, c));
+    const auto agrees = [&worst](double actual, double expected, double size) {
+      worst = std::max(worst, std::fabs(actual - expected) / size);
+      CHECK_NEAR(actual, expected, 1e-7 * size);
+    };
+    for (size_t i = 0; i < static_cast<size_t>(probe.activeCount()); ++i) {
+      const size_t landmark = static_cast<size_t>(probe.workspace.active[i]);
+      const double nu = setting.options.degreesOfFreedom,
+                   first = setting.options.loss == RobustLoss::kSquared
+                               ? 1
+                               : (nu + static_cast<double>(d)) / (nu + at.squared[i]);
+      const double weight = std::sqrt(first * probe.workspace.inverseVariance[i]);
+      CHECK_NEAR(fitted.linear.weights[landmark], weight, 1e-12 * weight);
+      for (size_t a = 0; a < d; ++a) {
+        const size_t row = landmark * d + a;
+        CHECK_NEAR(fitted.linear.residuals[row], weight * at.residual[3 * i + a], 1e-9);
+        for (int c = 0; c < kPoseCapacity; ++c) {
+          const bool estimated = probe.poseStart() + c < probe.nuisanceColumn();
+          const double expected =
+              estimated ? weight * columns[static_cast<size_t>(probe.poseStart() + c)][3 * i + a] : 0;
+          agrees(fitted.linear.pose[kPoseCapacity * row + static_cast<size_t>(c)], expected, 100 * weight);
+        }
+        // The shape at the landmark is linear in nuisances and expressions: their rows turn the point's derivative
+        // into theirs.
+        for (int c = probe.nuisanceColumn(); c < probe.unknowns(); ++c) {
+          const int column = c < probe.expressionColumn() ? basis.nuisanceStart + c - probe.nuisanceColumn()
+                                                          : basis.expressionStart + c - probe.expressionColumn();
+          double product = 0;
+          for (size_t b = 0; b < 3; ++b)
+            product += fitted.linear.derivatives[3 * row + b] *
+                       basis.rows[(3 * landmark + b) * static_cast<size_t>(basis.stride) + static_cast<size_t>(column)];
+          agrees(product, weight * columns[static_cast<size_t>(c)][3 * i + a], 10 * weight);
+        }
+      }
+    }
+    // Landmarks that are not in use, and what the mean face without nuisances leaves.
+    const size_t missing = 7 / d;
+    CHECK_EQUAL(fitted.linear.weights[missing], 0.0);
+    for (size_t c = 0; c < 3 * d; ++c) CHECK_EQUAL(fitted.linear.derivatives[3 * missing * d + c], 0.0);
+    for (size_t i = 0; i < 30; ++i) {
+      if (i == missing) continue;
+      double squared = 0;
+      for (size_t a = 0; a < d; ++a) squared += std::pow(fitted.linear.bareResiduals[d * i + a], 2);
+      CHECK_NEAR(std::sqrt(squared), fitted.linear.weights[i] * fitted.residuals[i],
+                 1e-5 * fitted.linear.weights[i] * fitted.residuals[i]);
+    }
+  }
+  note("worst difference, relative to a row's size, ", worst);
+}
+
 CASE(uncertainty_shrinks_with_landmarks_and_with_their_noise) {
   SyntheticModelOptions options;
   double last = HUGE_VAL;

@@ -14,11 +14,14 @@ import {
   type FitStatus,
   type Fitter,
   type FitterOptions,
+  type FusedFace,
+  fusePosteriors,
   type Latents,
   lift,
   type ModelData,
   type Observation,
   type Pose,
+  type Posterior,
   SfmError,
   SphereFaceModel,
 } from '../../lib/index.js'
@@ -129,6 +132,11 @@ describe('the rest', () => {
     expectTypeOf<FitResult>().toExtend<Parameters<typeof compare>[0]>()
     expectTypeOf<{ embedding: number[] }>().toExtend<Parameters<typeof compare>[0]>()
     expectTypeOf<{ identity: number[] }>().not.toExtend<Parameters<typeof compare>[0]>()
+    expectTypeOf<FusedFace>().toExtend<Parameters<typeof compare>[0]>()
+    expectTypeOf<FusedFace>().toExtend<Latents>()
+    compiled(() => compare(model.fuse([result, result]), result, { thresholds: model.comparison }))
+    compiled(() => expectTypeOf(fusePosteriors([result])).toEqualTypeOf<Posterior>())
+    expectTypeOf<FitResult['posterior']>().toEqualTypeOf<Posterior | undefined>()
   })
 
   it('has errors with a code of the table', () => {

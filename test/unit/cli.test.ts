@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Environment, run } from '../../lib/cli/program.js'
+import { compare } from '../../lib/compare.js'
 import { SfmError } from '../../lib/errors.js'
+import { posteriorToJson } from '../../lib/fit/posteriorJson.js'
+import { parseEmbedding } from '../../lib/inputs/parseEmbedding.js'
 import { type FakeBehaviour, fakeModel } from '../fixtures/fakeModel.js'
 
 let folder: string
@@ -180,12 +183,13 @@ describe('sfm fit', () => {
       'cuda:1',
       '--jobs',
       '3',
+      '--posterior',
       '--model',
       'm.safetensors',
     ]
     const { loaded } = await sfm(['fit', '-', ...options], face('a1'))
     expect(loaded).toEqual(['m.safetensors'])
-    expect(behaviour.options).toEqual([3, { device: 'cuda:1', camera: 'weak', focal: 900 }])
+    expect(behaviour.options).toEqual([3, { device: 'cuda:1', camera: 'weak', focal: 900, posterior: true }])
     await sfm(['fit', '-'], face('a1'))
     expect(behaviour.options[2]).toEqual({ device: 'auto' })
   })
@@ -371,6 +375,68 @@ describe('sfm compare', () => {
     expect(lines.map(({ a, b }) => [a, b])).toEqual([['standard input:1', 'standard input:3']])
     expect(err).toBe(
       'sfm: standard input:2: not usable: m\nsfm: standard input:4: embedding: expected an array of numbers, received undefined\n',
+    )
+  })
+
+  const seen = (id: string, embedding: number[], shift = embedding.map((x) => 100 * x)) => {
+    const D = embedding.length
+    const information = new Float32Array((D * (D + 1)) / 2)
+    for (let i = 0; i < D; i++) information[(i * (i + 3)) / 2] = 99
+    const posterior = posteriorToJson({ information, shift: Float32Array.from(shift) })
+    return JSON.stringify({ ...JSON.parse(result(id, embedding)), posterior })
+  }
+
+  it('gives the likelihood ratio of results that have a posterior', async () => {
+    const input = [seen('a', [1.5, 0]), seen('b', [1.5, 0]), result('c', [0, 1])].join('\n')
+    const { lines } = await sfm(['compare', '-', '--json'], input)
+    expect(lines[0].logLikelihoodRatio).toBeCloseTo(
+      compare(parseEmbedding(JSON.parse(seen('a', [1.5, 0]))), parseEmbedding(JSON.parse(seen('b', [1.5, 0]))))
+        .logLikelihoodRatio!,
+      12,
+    )
+    expect('logLikelihoodRatio' in lines[1]).toBe(false)
+    const { out } = await sfm(['compare', '-'], input)
+    expect(out).toBe(
+      '      cosine  angle  log-likelihood ratio\n' +
+        `a  b  1.0000   0.0°  ${lines[0].logLikelihoodRatio.toFixed(2)}\n` +
+        'a  c  0.0000  90.0°\nb  c  0.0000  90.0°\n',
+    )
+  })
+
+  it('decides by the thresholds of the model', async () => {
+    behaviour.comparison = { cosine: { threshold: 0.6 } }
+    const six = (...start: number[]) => [...start, ...Array(6 - start.length).fill(0)]
+    const input = [result('a', six(1)), result('b', six(1, 1)), result('c', six(0, 0, 1))].join('\n')
+    const { lines, loaded } = await sfm(['compare', '-', '--json'], input)
+    expect(lines.map(({ samePerson }) => samePerson)).toEqual([true, false, false])
+    expect(loaded).toEqual([undefined])
+    const table = await sfm(['compare', '-', '--model', 'mine.safetensors'], input)
+    expect(table.loaded).toEqual(['mine.safetensors'])
+    expect(table.out).toBe(
+      '      cosine  angle  same person\na  b  0.7071  45.0°  yes\na  c  0.0000  90.0°  no\nb  c  0.0000  90.0°  no\n',
+    )
+    expect(behaviour.open).toBe(0)
+    // Without --model, results of another are only compared.
+    const pair = `${result('a', [1, 0])}\n${result('b', [1, 0])}`
+    expect((await sfm(['compare', '-', '--json'], pair)).lines).toEqual([{ a: 'a', b: 'b', cosine: 1, angle: 0 }])
+    const { status, err } = await sfm(['compare', '-', '--model', 'mine.safetensors'], pair)
+    expect([status, err]).toEqual([
+      1,
+      'sfm: results of another model: their embeddings have 2 numbers, those of mine.safetensors 6\n',
+    ])
+  })
+
+  it('says what is wrong with a posterior', async () => {
+    const broken = JSON.stringify({ ...JSON.parse(result('c', [0, 1])), posterior: { information: '?', shift: [1] } })
+    const short = JSON.stringify({ ...JSON.parse(result('d', [0, 1])), posterior: { information: [1], shift: [1, 2] } })
+    const { status, err } = await sfm(
+      ['compare', '-'],
+      [result('a', [1, 0]), result('b', [0, 1]), broken, short].join('\n'),
+    )
+    expect(status).toBe(1)
+    expect(err).toBe(
+      'sfm: standard input:3: posterior.information: expected base64 of 32-bit floats, or an array of numbers, received "?"\n' +
+        'sfm: standard input:4: result.posterior.information: expected 3 numbers, received an array of 1\n',
     )
   })
 

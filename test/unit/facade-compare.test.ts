@@ -100,6 +100,39 @@ describe('compare', () => {
     }
   })
 
+  it('decides by the thresholds that it is given', () => {
+    const thresholds = { cosine: { threshold: 0.5, falseAcceptRate: 0.01 }, logLikelihoodRatio: { threshold: 2 } }
+    const at = (cosine: number) => of(cosine, Math.sqrt(1 - cosine * cosine))
+    expect(compare(of(1, 0), at(0.51), { thresholds }).samePerson).toBe(true)
+    expect(compare(of(1, 0), at(0.49), { thresholds }).samePerson).toBe(false)
+    for (const options of [
+      {},
+      { thresholds: undefined },
+      { thresholds: {} },
+      { thresholds: { logLikelihoodRatio: { threshold: 2 } } },
+    ])
+      expect('samePerson' in compare(of(1, 0), at(0.9), options)).toBe(false)
+    // What the two say does not have to agree: the likelihood ratio knows more.
+    const seen = (x: number) => ({ ...of(1, 0), posterior: { information: [99, 0, 99], shift: [100 * x, 0] } })
+    const near = compare(seen(1.5), seen(1.5), { thresholds })
+    expect(near.logLikelihoodRatio).toBeGreaterThan(2)
+    expect(near.samePerson).toBe(true)
+    const far = compare(seen(1.5), seen(0.5), { thresholds })
+    expect(far).toMatchObject({ cosine: 1, samePerson: false })
+    expect(far.logLikelihoodRatio).toBeLessThan(2)
+    expect(compare(seen(1.5), seen(0.5), { thresholds: { cosine: { threshold: 0.5 } } }).samePerson).toBe(true)
+  })
+
+  it('refuses thresholds that are none', () => {
+    for (const [options, message] of [
+      [null, /^options: expected an object/],
+      [{ thresholds: 0.5 }, /^thresholds: expected a model's/],
+      [{ thresholds: { cosine: 0.5 } }, /^thresholds\.cosine\.threshold: expected a finite number/],
+      [{ thresholds: { cosine: { threshold: Number.NaN } } }, /^thresholds\.cosine\.threshold/],
+    ] as const)
+      expectSfmError(() => compare(of(1, 0), of(1, 0), options as never), 'INVALID_ARGUMENT', message)
+  })
+
   it('tells the same person from another', async () => {
     const model = await defaultModel()
     const fitter = await model.createFitter()
