@@ -5,6 +5,7 @@ import { throwIfAborted } from '../../aborts.js'
 import { type LabelledObservation, subjectKey, type TrainingData } from '../../corpus/TrainingData.js'
 import { SfmError } from '../../errors.js'
 import type { FitResult } from '../../fit/FitResult.js'
+import { sphereToTangent } from '../../model/sphere.js'
 import { Bootstrap, type Estimate, trialWeights } from '../bootstrap.js'
 import { pairDistances, spread } from '../pairDistances.js'
 import { itemsOf, numberPeople, type People } from '../people.js'
@@ -118,8 +119,8 @@ async function evaluateScheme(
     const found: ModelLandmarks = { key, failed: results.filter(({ status }) => status === 'failed').length, results }
     if (comparable) {
       const logLikelihoodRatios = await likelihoodRatios(pairs, results, signal)
-      const embeddings = results.map(embeddingOf)
-      found.clustering = clusteringOf(embeddings, people, pairs, bootstrap, { logLikelihoodRatios })
+      const latents = results.map((result) => latentOf(each, result))
+      found.clustering = clusteringOf(latents, people, pairs, bootstrap, { logLikelihoodRatios })
       found.consistency = consistencyOf(each, results, pairs, bootstrap)
     }
     if (known) {
@@ -134,9 +135,11 @@ async function evaluateScheme(
   return { scheme, images: observations.length, people, setSize, models: evaluated }
 }
 
-/** A fit that failed says nothing of who it is. */
-export function embeddingOf({ status, embedding }: FitResult): Float64Array {
-  return status === 'failed' ? new Float64Array(embedding.length) : Float64Array.from(embedding)
+/** Normal coordinates, or Gaussian latents: in the direction of the embedding. Of a fit that failed, which says nothing, 0. */
+function latentOf({ model }: EvaluatedModel, { status, embedding, identity }: FitResult): Float64Array {
+  const { identityPriorMean } = model.data
+  if (status === 'failed') return new Float64Array(embedding.length)
+  return identityPriorMean ? sphereToTangent(identity, identityPriorMean) : Float64Array.from(identity)
 }
 
 function consistencyOf(
