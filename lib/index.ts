@@ -1,4 +1,22 @@
 export { type Comparable, type CompareOptions, type Comparison, compare } from './compare.js'
+export { Corpus } from './corpus/Corpus.js'
+export { CorpusWriter, type CorpusWriterOptions } from './corpus/CorpusWriter.js'
+export { type CreateCorpusOptions, createCorpus, type ImportReport } from './corpus/importing/createCorpus.js'
+export { MemoryCorpus, type MemoryCorpusContent } from './corpus/MemoryCorpus.js'
+export { type SplitFractions, splitSubjects } from './corpus/splitSubjects.js'
+export type { SynthesisOptions } from './corpus/synthetic/SynthesisOptions.js'
+export { SyntheticCorpus, synthesise } from './corpus/synthetic/SyntheticCorpus.js'
+export type {
+  CorpusDescription,
+  LabelledObservation,
+  ScanShard,
+  Selection,
+  Split,
+  SplitLists,
+  TrainingData,
+  TruthShard,
+} from './corpus/TrainingData.js'
+export { type WriteCorpusOptions, writeCorpus } from './corpus/writeCorpus.js'
 export type { Latents } from './decode/Latents.js'
 export { configureCpu, type Device, type DeviceName, devices } from './devices.js'
 export { ERROR_CODES, type ErrorCode, SfmError } from './errors.js'

@@ -3,6 +3,7 @@ import type { Writable } from 'node:stream'
 import { Command, CommanderError, Option } from 'commander'
 import { SfmError } from '../errors.js'
 import type { Cli, Engine } from './Cli.js'
+import { addCorpusCommand } from './corpus.js'
 import { EXIT } from './exitCode.js'
 import { Messages } from './Messages.js'
 import { Output } from './Output.js'
@@ -154,6 +155,8 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
     .action(async (options) => {
       finish(await (await import('./bench.js')).bench(options, cli))
     })
+
+  addCorpusCommand(program, cli, finish)
 }
 
 function version(): string {

@@ -15,6 +15,7 @@ import { asScans, asTruth, scanColumns, truthColumns } from './scanShards.js'
 import { readShard, selectRows } from './shardFile.js'
 import {
   type CorpusDescription,
+  LANDMARK_SETS,
   type LabelledObservation,
   type ScanShard,
   type Selection,
@@ -23,9 +24,6 @@ import {
   type TrainingData,
   type TruthShard,
 } from './TrainingData.js'
-
-/** Landmark sets given at once: a few MB. */
-const LANDMARK_SETS = 256
 
 /**
  * A corpus on disk (docs/corpus.md). Memory holds the template and one shard, whatever the size of the corpus.

@@ -25,6 +25,7 @@ import {
   type CorpusDescription,
   type LabelledObservation,
   type ScanShard,
+  SHARD_BYTES,
   type SplitLists,
   subjectKey,
   type TruthShard,
@@ -38,7 +39,6 @@ export interface CorpusWriterOptions extends Partial<CorpusDescription> {
   shardBytes?: number
 }
 
-const SHARD_BYTES = 64_000_000
 const TEMPLATE_FILE = 'template.safetensors'
 
 /** Lines of one scheme that have gathered. */

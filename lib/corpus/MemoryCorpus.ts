@@ -8,6 +8,7 @@ import { asScans, asTruth, scanRows, truthRows } from './scanShards.js'
 import { selectRows } from './shardFile.js'
 import {
   type CorpusDescription,
+  LANDMARK_SETS,
   type LabelledObservation,
   type ScanShard,
   type Selection,
@@ -132,11 +133,13 @@ export class MemoryCorpus implements TrainingData {
     scheme,
     signal,
   }: Selection & { scheme?: string } = {}): AsyncGenerator<LabelledObservation[]> {
-    throwIfAborted(signal)
     const wanted = this.#people.selector(split)
     const sets = this.#landmarkSets.filter(
       (set) => (scheme === undefined || set.scheme === scheme) && wanted(subjectKey(set)),
     )
-    if (sets.length > 0) yield sets
+    for (let from = 0; from < sets.length; from += LANDMARK_SETS) {
+      throwIfAborted(signal)
+      yield sets.slice(from, from + LANDMARK_SETS)
+    }
   }
 }

@@ -39,6 +39,12 @@ export interface LabelledObservation extends Observation {
   collection?: string
 }
 
+/** Landmark sets that are given at once, at most: a few MB. */
+export const LANDMARK_SETS = 256
+
+/** What a shard of scans has at most, in bytes, unless a single scan is larger. */
+export const SHARD_BYTES = 64_000_000
+
 /** What a corpus says about itself. */
 export interface CorpusDescription {
   name: string
@@ -58,7 +64,8 @@ export interface Selection {
 /**
  * Scans and landmark sets of labelled people, as training and evaluation read them: from disk ({@link Corpus}), from
  * memory ({@link MemoryCorpus}) or drawn from a model as they are asked for ({@link SyntheticCorpus}). The same data
- * comes in the same order from each of them, on every pass.
+ * comes in the same order from each of them, and cut into the same pieces on every pass; one class may cut it otherwise
+ * than another.
  */
 export interface TrainingData {
   readonly description: CorpusDescription

@@ -714,7 +714,7 @@ describe('options', () => {
 describeWithShared('a synthetic corpus of the real model', ['face-3dmm.safetensors'], () => {
   it('has the sizes that its options say', async () => {
     const model = await readModelFile(sharedPath('face-3dmm.safetensors'))
-    const corpus = synthesise(model, { identities: 6, scansPerIdentity: 10, noise: 0, splits: { train: 1 } })
+    const corpus = synthesise(model, { identities: 6, scansPerIdentity: 10, modes: 20, noise: 0, splits: { train: 1 } })
     const { vertices, trueExpressions } = await scansOf(corpus)
     const { neutrals, identities } = await truthOf(corpus)
     const size = 3 * model.vertexCount
@@ -725,7 +725,8 @@ describeWithShared('a synthetic corpus of the real model', ['face-3dmm.safetenso
         for (let c = 0; c < size; c++) field[c]! -= identities[i * model.identityCount + k]! * basis[k * size + c]!
       return field
     })
-    expect(Math.abs(rootMeanSquare(outside.map(rms)) - 0.6)).toBeLessThan(0.06)
+    // Six people of some twenty degrees of freedom each: the root mean square is known to about 0.04.
+    expect(Math.abs(rootMeanSquare(outside.map(rms)) - 0.6)).toBeLessThan(0.15)
     const away = rows(vertices, size).map((scan, i) =>
       rms(minus(scan, neutrals.subarray(Math.floor(i / 10) * size, (Math.floor(i / 10) + 1) * size))),
     )

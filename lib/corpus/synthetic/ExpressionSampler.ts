@@ -1,6 +1,6 @@
 import type { ModelData } from '../../model/ModelData.js'
 import type { Random } from '../../random.js'
-import { gramMatrix } from './fields.js'
+import { gramMatrix } from '../fields.js'
 
 /** Tries to make up for coefficients that have come to their bounds. */
 const ROUNDS = 4

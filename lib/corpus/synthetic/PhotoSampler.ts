@@ -1,9 +1,9 @@
 import type { CameraInput } from '../../fit/Observation.js'
 import type { LandmarkScheme } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
+import { addFields, centroidOf } from '../fields.js'
 import type { LabelledObservation } from '../TrainingData.js'
-import { addFields, centroidOf } from './fields.js'
-import type { Person, Population } from './Population.js'
+import type { Person, Population, PopulationFields } from './Population.js'
 import { headRotation } from './pose.js'
 import type { SyntheticPhotos } from './SynthesisOptions.js'
 
@@ -22,10 +22,10 @@ const IBUG68_JAW = 17
 /** A scheme with what of the model its landmarks need, [3L] mm. */
 interface Rows {
   scheme: LandmarkScheme
-  /** [E,3L] */
-  expressions: Float32Array
-  /** [factors,3L] */
-  drift: Float32Array
+  /** [3L] with the offsets that the scheme's detector has. */
+  mean: Float64Array
+  /** [n,3L] each. */
+  fields: Pick<PopulationFields, 'identity' | 'outside' | 'expression' | 'photoDrift'>
   /** [L] mm. */
   sigma: Float64Array
 }
@@ -64,21 +64,22 @@ export class PhotoSampler {
    * The landmarks of picture number j of person number i in scheme number s: the schemes see the same face in the same
    * pose, each with errors of its own.
    */
-  observe(i: number, j: number, s: number, { neutral }: Person): Omit<LabelledObservation, 'subject'> {
+  observe(i: number, j: number, s: number, { identity, outside }: Person): Omit<LabelledObservation, 'subject'> {
     const { image, type, known } = this.#photos.camera
     const random = Random.stream(this.#seed, STREAM.photo, i, j)
     const expression = this.#population.expressions.draw(random, this.#photos.expression, this.#active)
     const view = this.#view(random)
 
     const errors = Random.stream(this.#seed, STREAM.landmarks, i, j, s)
-    const { scheme, expressions, drift, sigma } = this.#rows[s]!
-    const landmarks = gather(neutral, scheme)
-    if (scheme.offset) for (const [k, x] of scheme.offset.entries()) landmarks[k]! += x
-    addFields(landmarks, expressions, expression)
-    const factors = drift.length / landmarks.length
+    const { scheme, mean, fields, sigma } = this.#rows[s]!
+    const landmarks = mean.slice()
+    addFields(landmarks, fields.identity, identity)
+    addFields(landmarks, fields.outside, outside)
+    addFields(landmarks, fields.expression, expression)
+    const factors = fields.photoDrift.length / landmarks.length
     addFields(
       landmarks,
-      drift,
+      fields.photoDrift,
       Float64Array.from({ length: factors }, () => errors.normal()),
     )
 
@@ -131,11 +132,19 @@ export class PhotoSampler {
   }
 
   #rowsOf(scheme: LandmarkScheme): Rows {
-    const { expressionBasis, drift } = this.#population
+    const { source, mean: shape, fields } = this.#population
+    const rowsOf = (all: Float32Array) => gatherFields(all, scheme, shape.length)
+    const mean = gather(source.mean, scheme)
+    if (scheme.offset) for (const [k, x] of scheme.offset.entries()) mean[k]! += x
     return {
       scheme,
-      expressions: gatherFields(expressionBasis, scheme, this.#population.mean.length),
-      drift: gatherFields(drift.photos, scheme, this.#population.mean.length),
+      mean,
+      fields: {
+        identity: rowsOf(fields.identity),
+        outside: rowsOf(fields.outside),
+        expression: rowsOf(fields.expression),
+        photoDrift: rowsOf(fields.photoDrift),
+      },
       sigma: Float64Array.from({ length: scheme.count }, (_, l) => this.#sigma(scheme, l)),
     }
   }

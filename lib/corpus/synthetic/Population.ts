@@ -1,8 +1,8 @@
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
+import { addFields, centroidOf, orthonormal, rigidFields, scaleTo } from '../fields.js'
 import { ExpressionSampler } from './ExpressionSampler.js'
-import { addFields, centroidOf, orthonormal, rigidFields, scaleTo } from './fields.js'
 import { IdentitySampler } from './IdentitySampler.js'
 import { SmoothFields } from './SmoothFields.js'
 import type { Synthesis } from './SynthesisOptions.js'
@@ -13,12 +13,28 @@ const STREAM = { fields: 1, person: 2, scan: 3 } as const
 /** Smooth fields that deformations outside of the identity space are mixed from. */
 const OUTSIDE_FIELDS = 100
 
-/** A person. */
+/** A person, as the numbers that make the face. */
 export interface Person {
   /** [K] latents of the source. */
   identity: Float32Array
-  /** [3N] mm, at rest. */
-  neutral: Float64Array
+  /** Coefficients of what the source's modes cannot show. */
+  outside: Float64Array
+}
+
+/** What faces are made of: displacements of the mesh in mm, [n,3N] each. */
+export interface PopulationFields {
+  /** [K,3N] a unit of latent. */
+  identity: Float32Array
+  /** A standard deviation each. */
+  outside: Float32Array
+  /** [E,3N] a unit of coefficient. */
+  expression: Float32Array
+  /** Of scans, a standard deviation each. */
+  smoothDrift: Float32Array
+  /** Of scans, likewise. */
+  identityDrift: Float32Array
+  /** Of pictures, likewise. */
+  photoDrift: Float32Array
 }
 
 /**
@@ -30,99 +46,88 @@ export class Population {
   readonly expressions: ExpressionSampler
   /** [3N] mm, of the identity at the centre of the prior. */
   readonly mean: Float64Array
-  /** [E,3N] */
-  readonly expressionBasis: Float32Array
-  /** [factors,3N] mm, of scans and of pictures: one standard deviation each. */
-  readonly drift: { smooth: Float32Array; identity: Float32Array; photos: Float32Array }
+  readonly fields: PopulationFields
   readonly #options: Synthesis
-  readonly #identityBasis: Float32Array
   readonly #identities: IdentitySampler
-  /** [OUTSIDE_FIELDS,3N] mm */
-  readonly #outside: Float32Array
   readonly #centroid: readonly [number, number, number]
 
   constructor(source: ModelData, options: Synthesis) {
     const { seed } = options
     this.source = source
     this.#options = options
-    this.#identityBasis = asFloat32(source.identityBasis)
-    this.expressionBasis = asFloat32(source.expressionBasis)
-    this.expressions = new ExpressionSampler(source, this.expressionBasis)
+    const identity = asFloat32(source.identityBasis)
+    const expression = asFloat32(source.expressionBasis)
+    this.expressions = new ExpressionSampler(source, expression)
     this.#identities = new IdentitySampler(source, options.modes, options.distribution, seed)
-    this.mean = this.#decode(source.identityPriorMean ?? [])
+    this.mean = combined(source.mean, identity, source.identityPriorMean ?? [])
     this.#centroid = centroidOf(this.mean)
 
+    const { smoothDrift, identityDrift, photos, outsideIdentitySpace } = options
     const smooth = new SmoothFields(this.mean)
+    const motion = rigidFields(this.mean)
     // Motion of the whole is the business of the jitter, which has its own size.
-    const rigid = orthonormal(rigidFields(this.mean))
+    const rigid = orthonormal(motion)
+    const known = outsideIdentitySpace > 0 ? orthonormal([...motion, ...this.#identitySpace(identity)]) : rigid
     const random = (purpose: number) => Random.stream(seed, STREAM.fields, purpose)
     const fields = (count: number, amplitude: number, draw: () => Float64Array) => {
       const all = new Float32Array((amplitude > 0 ? count : 0) * this.mean.length)
       for (let at = 0; at < all.length; at += this.mean.length) all.set(scaleTo(draw(), amplitude), at)
       return all
     }
-    const { smoothDrift, identityDrift, photos, outsideIdentitySpace } = options
     const drawSmooth = (from: Random, without: Float64Array) => () => smooth.draw(from, without)
-    const drawIdentity = (from: Random) => () => this.#displacement(this.#identities.drawDirection(from))
-    this.drift = {
-      smooth: fields(smoothDrift.factors, smoothDrift.amplitude, drawSmooth(random(0), rigid)),
-      identity: fields(identityDrift.factors, identityDrift.amplitude, drawIdentity(random(1))),
-      photos: fields(photos.drift.factors, photos.drift.amplitude, drawSmooth(random(2), rigid)),
-    }
-    const known = outsideIdentitySpace > 0 ? [...rigidFields(this.mean), ...this.#identitySpace()] : []
+    const drawIdentity = (from: Random) => () => displacement(identity, this.#identities.drawDirection(from))
     const share = outsideIdentitySpace / Math.sqrt(OUTSIDE_FIELDS)
-    this.#outside = fields(OUTSIDE_FIELDS, share, drawSmooth(random(3), orthonormal(known)))
+    this.fields = {
+      identity,
+      expression,
+      smoothDrift: fields(smoothDrift.factors, smoothDrift.amplitude, drawSmooth(random(0), rigid)),
+      identityDrift: fields(identityDrift.factors, identityDrift.amplitude, drawIdentity(random(1))),
+      photoDrift: fields(photos.drift.factors, photos.drift.amplitude, drawSmooth(random(2), rigid)),
+      outside: fields(OUTSIDE_FIELDS, share, drawSmooth(random(3), known)),
+    }
   }
 
   /** Person number i. */
   person(i: number): Person {
     const random = Random.stream(this.#options.seed, STREAM.person, i)
     const identity = this.#identities.draw(random)
-    const neutral = this.#decode(identity)
-    addFields(neutral, this.#outside, normals(random, this.#outside.length / neutral.length))
-    return { identity, neutral }
+    return { identity, outside: normals(random, this.fields.outside.length / this.mean.length) }
+  }
+
+  /** A person at rest, [3N] mm. */
+  neutral({ identity, outside }: Person): Float64Array {
+    const shape = combined(this.source.mean, this.fields.identity, identity)
+    addFields(shape, this.fields.outside, outside)
+    return shape
   }
 
   /**
    * Scan number j of person number i.
    *
+   * @param neutral [3N] mm, the person at rest.
    * @param vertices [3N] mm, written to.
    * @returns [E], the scan's expression.
    */
-  scan(i: number, j: number, { neutral }: Person, vertices: Float32Array): Float32Array {
+  scan(i: number, j: number, neutral: Float64Array, vertices: Float32Array): Float32Array {
     const { seed, expression: amplitude, activeExpressions, noise } = this.#options
     const random = Random.stream(seed, STREAM.scan, i, j)
     const expression = this.expressions.draw(random, amplitude, activeExpressions)
     const shape = Float64Array.from(neutral)
-    addFields(shape, this.expressionBasis, expression)
-    addFields(shape, this.drift.smooth, normals(random, this.drift.smooth.length / shape.length))
-    addFields(shape, this.drift.identity, normals(random, this.drift.identity.length / shape.length))
+    addFields(shape, this.fields.expression, expression)
+    for (const drift of [this.fields.smoothDrift, this.fields.identityDrift])
+      addFields(shape, drift, normals(random, drift.length / shape.length))
     this.#jitter(shape, random)
     random.fillNormal(vertices)
     for (let k = 0; k < vertices.length; k++) vertices[k] = shape[k]! + noise * vertices[k]!
     return expression
   }
 
-  /** [3N] mm of latents, without expression. */
-  #decode(identity: ArrayLike<number>): Float64Array {
-    const shape = Float64Array.from(this.source.mean)
-    addFields(shape, this.#identityBasis, identity)
-    return shape
-  }
-
-  /** [3N] mm that a change of latents makes. */
-  #displacement(direction: ArrayLike<number>): Float64Array {
-    const field = new Float64Array(this.source.mean.length)
-    addFields(field, this.#identityBasis, direction)
-    return field
-  }
-
   /** Fields that span what identities can look like, up to a shift of all of them. */
-  *#identitySpace(): Generator<Float64Array> {
+  #identitySpace(basis: Float32Array): Float64Array[] {
     const { identityPriorMean: pole } = this.source
+    const directions = this.#identities.directions()
     // On the sphere a face far from the mean has less of the mean's own latents.
-    if (pole) yield this.#displacement(pole)
-    for (const direction of this.#identities.directions()) yield this.#displacement(direction)
+    return [...(pole ? [pole] : []), ...directions].map((direction) => displacement(basis, direction))
   }
 
   /** A small motion about the centroid of the mean, in place. */
@@ -160,6 +165,20 @@ function rotationAbout(w: readonly [number, number, number]): number[] {
     y * z * u + x * s,
     c + z * z * u,
   ]
+}
+
+/** A shape and a sum of fields, [3N]. */
+function combined(shape: ArrayLike<number>, fields: Float32Array, coefficients: ArrayLike<number>): Float64Array {
+  const sum = Float64Array.from(shape)
+  addFields(sum, fields, coefficients)
+  return sum
+}
+
+/** A sum of fields, [3N]. */
+function displacement(fields: Float32Array, coefficients: ArrayLike<number>): Float64Array {
+  const sum = new Float64Array(fields.length / coefficients.length)
+  addFields(sum, fields, coefficients)
+  return sum
 }
 
 function normals(random: Random, count: number): Float64Array {

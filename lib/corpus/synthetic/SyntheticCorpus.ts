@@ -6,9 +6,11 @@ import { People } from '../People.js'
 import { splitSubjects } from '../splitSubjects.js'
 import {
   type CorpusDescription,
+  LANDMARK_SETS,
   type LabelledObservation,
   type ScanShard,
   type Selection,
+  SHARD_BYTES,
   type Split,
   subjectKey,
   type TrainingData,
@@ -17,12 +19,6 @@ import {
 import { PhotoSampler } from './PhotoSampler.js'
 import { type Person, Population } from './Population.js'
 import { type Synthesis, type SynthesisOptions, settle } from './SynthesisOptions.js'
-
-/** As of the shards of a corpus on disk. */
-const SHARD_BYTES = 64_000_000
-
-/** Landmark sets given at once. */
-const LANDMARK_SETS = 256
 
 /** The collection of people that have pictures and no scans. */
 const PHOTO_COLLECTION = 'photos'
@@ -112,11 +108,11 @@ export class SyntheticCorpus implements TrainingData {
     for (const member of members) {
       if (member.scans === 0) continue
       await this.#pause(signal)
-      const person = this.#population.person(member.index)
+      const neutral = this.#population.neutral(this.#population.person(member.index))
       for (let j = 0; j < member.scans; j++) {
         const row = subjects.length
         const scan = vertices.subarray(row * mean.length, (row + 1) * mean.length)
-        drawn.set(this.#population.scan(member.index, j, person, scan), row * E)
+        drawn.set(this.#population.scan(member.index, j, neutral, scan), row * E)
         subjects.push(subjectKey(member))
         if (subjects.length * mean.length < vertices.length) continue
         left -= subjects.length
@@ -162,9 +158,9 @@ export class SyntheticCorpus implements TrainingData {
       const identities = new Float32Array(some.length * K)
       for (const [row, { index }] of some.entries()) {
         await this.#pause(signal)
-        const { neutral, identity } = this.#population.person(index)
-        neutrals.set(neutral, row * length)
-        identities.set(identity, row * K)
+        const person = this.#population.person(index)
+        neutrals.set(this.#population.neutral(person), row * length)
+        identities.set(person.identity, row * K)
       }
       yield { subjects: some.map(subjectKey), neutrals, identities }
     }
