@@ -21,7 +21,9 @@ export interface NativeFitOptions {
   posterior: boolean
   /** 3D landmarks instead of an image's. */
   scan: boolean
-  /** Fits in double precision, and tells the derivatives of the residuals. */
+  /** Fits in double precision: some ten times slower. */
+  precise: boolean
+  /** Whether to tell the derivatives of the residuals. */
   linearise: boolean
 }
 

@@ -5,6 +5,7 @@ import type { LandmarkScheme } from '../model/ModelData.js'
 import { type NativeFitOptions, type NativeFits, type NativeModel, nativeCall } from '../native.js'
 import type { FitResult } from './FitResult.js'
 import { type FitterOptions, type ResolvedFitterOptions, resolveFitterOptions } from './FitterOptions.js'
+import { type Linearisation, type LineariseOptions, linearisationOf } from './linearise.js'
 import type { Observation } from './Observation.js'
 import { type PackedObservation, packObservation } from './packObservation.js'
 import { type ResultSizes, resultOf } from './Results.js'
@@ -25,6 +26,19 @@ export interface FitterModel extends ResultSizes {
  * stays bounded.
  */
 const LARGEST_CALL = 4096
+
+/** The same where each face comes with some 100 kB of derivatives. */
+const LARGEST_LINEARISATION = 256
+
+/** What one fit of a native batch is made of. */
+interface Fitted {
+  output: NativeFits
+  /** Its place in the batch, and the batch's size. */
+  i: number
+  count: number
+  packed: PackedObservation
+  label: Observation
+}
 
 /**
  * Fits the model to landmarks, many faces at a time. Made by {@link SphereFaceModel.createFitter}; any number of calls
@@ -63,6 +77,41 @@ export class Fitter {
     observations: Observation | readonly Observation[],
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<FitResult | FitResult[]> {
+    const single = !Array.isArray(observations)
+    const kind = { precise: false, linearise: false }
+    const results = await this.#fitAll(observations, options, kind, (fitted) => this.#resultOf(fitted))
+    return single ? (results[0] as FitResult) : results
+  }
+
+  /** @internal See {@link linearise}. */
+  async linearise(observations: readonly Observation[], options: LineariseOptions = {}): Promise<Linearisation[]> {
+    const { embeddingCount, expressionNames } = this.#model
+    const kind = { precise: options.precise ?? true, linearise: true }
+    return this.#fitAll(observations, options, kind, (fitted) => {
+      const { output, i, count, packed } = fitted
+      const all = output.linearisations as Float64Array
+      const size = all.length / count
+      return linearisationOf(all.slice(i * size, (i + 1) * size), this.#resultOf(fitted), {
+        embeddingCount,
+        expressionCount: expressionNames.length,
+        landmarkCount: packed.scheme.count,
+        dimensions: packed.dimensions,
+      })
+    })
+  }
+
+  #resultOf({ output, i, packed, label }: Fitted): FitResult {
+    const { scheme, dimensions, weak } = packed
+    const space = dimensions === 3 ? 'scan' : weak ? 'weak' : 'perspective'
+    return resultOf(output, i, this.#model, scheme.count, label, space, this.#options.native.posterior)
+  }
+
+  async #fitAll<T>(
+    observations: Observation | readonly Observation[],
+    options: { signal?: AbortSignal | undefined },
+    kind: Pick<NativeFitOptions, 'precise' | 'linearise'>,
+    make: (fitted: Fitted) => T,
+  ): Promise<T[]> {
     if (this.#disposed) throw new SfmError('DISPOSED', 'the fitter has been disposed')
     requireOptions(options)
     const { signal } = options
@@ -80,52 +129,44 @@ export class Fitter {
       packed.push(packObservation(observation, this.#model.schemes, this.#options, name))
       labels.push({ id: observation.id, subject: observation.subject } as Observation)
     }
-    const results = new Array<FitResult>(packed.length)
-    const calls: Promise<void>[] = []
-    for (const members of batches(packed)) calls.push(this.#fitBatch(packed, members, labels, results, signal))
+    const results = new Array<T>(packed.length)
+    const calls = batches(packed, kind.linearise ? LARGEST_LINEARISATION : LARGEST_CALL).map(async (members) => {
+      const batch = members.map((member) => packed[member] as PackedObservation)
+      const output = await this.#fitBatch(batch, kind, signal)
+      for (const [i, member] of members.entries()) {
+        const label = labels[member] as Observation
+        results[member] = make({ output, i, count: members.length, packed: batch[i] as PackedObservation, label })
+      }
+    })
     await settle(calls)
-    return single ? (results[0] as FitResult) : results
+    return results
   }
 
   /** Fits the members of one batch, which share a scheme and a kind of camera. */
   async #fitBatch(
-    packed: readonly PackedObservation[],
-    members: readonly number[],
-    labels: readonly Observation[],
-    results: FitResult[],
+    batch: readonly PackedObservation[],
+    kind: Pick<NativeFitOptions, 'precise' | 'linearise'>,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
-    const { scheme, dimensions, weak } = packed[members[0] as number] as PackedObservation
+  ): Promise<NativeFits> {
+    const { scheme, dimensions, weak } = batch[0] as PackedObservation
     const width = scheme.count * dimensions
-    const points = new Float64Array(members.length * width)
-    const cameras = new Float64Array(members.length * 5)
+    const points = new Float64Array(batch.length * width)
+    const cameras = new Float64Array(batch.length * 5)
     let confidence: Float32Array | null = null
-    for (const [i, member] of members.entries()) {
-      const each = packed[member] as PackedObservation
+    for (const [i, each] of batch.entries()) {
       points.set(each.points, i * width)
       cameras.set(each.camera, i * 5)
       if (each.confidence === null) continue
-      confidence ??= new Float32Array(members.length * scheme.count).fill(1)
+      confidence ??= new Float32Array(batch.length * scheme.count).fill(1)
       confidence.set(each.confidence, i * scheme.count)
     }
     const native = this.#model.native()
     const number = this.#model.nativeScheme(scheme)
     const scan = dimensions === 3
-    const options: NativeFitOptions = { ...this.#options.native, weakPerspective: weak, scan, linearise: false }
-    const output = await nativeCall<NativeFits>(signal, (callback) =>
+    const options: NativeFitOptions = { ...this.#options.native, ...kind, weakPerspective: weak, scan }
+    return nativeCall<NativeFits>(signal, (callback) =>
       native.fit(number, options, points, confidence, cameras, callback),
     )
-    const space = scan ? 'scan' : weak ? 'weak' : 'perspective'
-    for (const [i, member] of members.entries())
-      results[member] = resultOf(
-        output,
-        i,
-        this.#model,
-        scheme.count,
-        labels[member] as Observation,
-        space,
-        options.posterior,
-      )
   }
 
   /** Ends the fitter; calls under way still settle. Idempotent. The model stays. */
@@ -143,13 +184,13 @@ export class Fitter {
 }
 
 /** The observations by scheme and kind, cut to the size of a native call. */
-function batches(packed: readonly PackedObservation[]): number[][] {
+function batches(packed: readonly PackedObservation[], largest: number): number[][] {
   const open = new Map<string, number[]>()
   const all: number[][] = []
   for (const [i, { scheme, dimensions, weak }] of packed.entries()) {
     const key = `${dimensions}${weak}${scheme.name}`
     let batch = open.get(key)
-    if (batch === undefined || batch.length === LARGEST_CALL) {
+    if (batch === undefined || batch.length === largest) {
       batch = []
       open.set(key, batch)
       all.push(batch)

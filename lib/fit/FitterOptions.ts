@@ -49,7 +49,7 @@ export interface FitterOptions {
 export interface ResolvedFitterOptions {
   camera: 'perspective' | 'weak'
   focal: number | undefined
-  native: Omit<NativeFitOptions, 'weakPerspective' | 'scan' | 'linearise'>
+  native: Omit<NativeFitOptions, 'weakPerspective' | 'scan' | 'precise' | 'linearise'>
 }
 
 const KNOWN: Record<keyof FitterOptions, true> = {

@@ -190,6 +190,7 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
     const Napi::Object options = object(info[1], "options");
     batch->options = fitOptions(options);
     batch->space = options.Get("scan").ToBoolean() ? ObservationSpace::kScan : ObservationSpace::kImage;
+    batch->precise = options.Get("precise").ToBoolean();
     batch->linearise = options.Get("linearise").ToBoolean();
     const size_t landmarks = static_cast<size_t>(batch->scheme->basis.landmarkCount);
     const ArrayView<double> cameras = array<double>(info[4], "cameras");

@@ -52,8 +52,8 @@ struct FitBatch {
   // out [B, K + D + E + L + L]: identity, embedding, expression, residuals, robust weights; with a posterior
   // D(D+1)/2 + D more: information, shift
   AlignedBuffer<float> arrays;
-  // For training: fits in double precision, and tells the derivatives of the residuals.
-  bool linearise = false;
+  bool precise = false;    // fits in double precision
+  bool linearise = false;  // tells the derivatives of the residuals, for training
   AlignedBuffer<double> linearisations;  // out [B, linearisationSize()], the members of FitLinearisation in their order
 
   static constexpr int kCameraSize = 5;

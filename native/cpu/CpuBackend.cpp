@@ -79,7 +79,7 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
     solution.information = workspace.posterior.data();
     solution.shift = solution.information + triangle;
   }
-  if (batch.linearise ||
+  if (batch.precise ||
       !kernels_.fit(*batch.model, basis, batch.options, batch.space, workspace.single, problem, solution)) {
     if (!workspace.twice) workspace.twice = std::make_unique<FitWorkspace<double>>(basis);
     fitReference(*batch.model, basis, batch.options, batch.space, *workspace.twice, problem, solution);

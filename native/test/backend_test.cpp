@@ -106,6 +106,63 @@ CASE(bits_do_not_depend_on_threads_or_batch) {
   }
 }
 
+// What is only there when it is asked for is that of the fit alone, and changes nothing else.
+CASE(batches_carry_posteriors_and_linearisations) {
+  SyntheticModelOptions model = modelOptions();
+  model.withinIdentity = 5;
+  model.correlatedNoise = 3;
+  model.correlated = true;
+  for (const bool scan : {false, true}) {
+    Scene scene(model, 68, true);
+    std::vector<Observation> observations = variety(scene, 30, scan);
+    CpuBackend backend(*cpuKernels().front(), 2, 10);
+    const auto plain = fitOn(backend, scene, observations, {}, scan);
+    CHECK_EQUAL(plain->linearisations.size(), size_t{0});
+    for (const bool precise : {false, true}) {
+      FitOptions options;
+      options.posterior = true;
+      const auto batch = makeBatch(scene, observations, options, scan);
+      batch->precise = precise;
+      batch->linearise = true;
+      batch->allocate();
+      run(backend, batch);
+      const size_t triangle = packedTriangle(model.tangent), d = static_cast<size_t>(model.tangent);
+      CHECK_EQUAL(batch->arraysPerFit(), plain->arraysPerFit() + triangle + d);
+      int fitted = 0;
+      for (size_t i = 0; i < observations.size(); ++i) {
+        const Scope scope("scan ", scan, ", precise ", precise, ", face ", i);
+        const Fitted alone = scene.fit(precise ? nullptr : cpuKernels().front(), observations[i].view(), {}, scan);
+        const FitSolution arrays = batch->solution(static_cast<int>(i));
+        CHECK(sameBits(alone.identities, arrays.identity));
+        if (!precise) CHECK(sameBits(alone.identities, plain->solution(static_cast<int>(i)).identity));
+        CHECK_EQUAL(batch->records[i * kRecordSize + kRecordFailure], static_cast<double>(alone.failure));
+        if (alone.failure != FitFailure::kNone) continue;
+        ++fitted;
+        const float* posterior = arrays.robustWeights + 68;
+        for (size_t c = 0; c < triangle; ++c) CHECK_EQUAL(posterior[c], static_cast<float>(alone.informations[c]));
+        for (size_t c = 0; c < d; ++c) CHECK_EQUAL(posterior[triangle + c], static_cast<float>(alone.shifts[c]));
+        const FitLinearisation row = batch->linearisation(static_cast<int>(i));
+        const auto same = [](const std::vector<double>& values, const double* others) {
+          return std::equal(values.begin(), values.end(), others);
+        };
+        CHECK_EQUAL(row.identity, batch->linearisations.data() + i * batch->linearisationSize());
+        CHECK(same(alone.linear.identity, row.identity));
+        CHECK(same(alone.linear.nuisances, row.nuisances));
+        CHECK(same(alone.linear.expression, row.expression));
+        CHECK(same(alone.linear.bounds, row.bounds));
+        CHECK(same(alone.linear.weights, row.weights));
+        CHECK(same(alone.linear.derivatives, row.derivatives));
+        CHECK(same(alone.linear.pose, row.pose));
+        CHECK(same(alone.linear.residuals, row.residuals));
+        CHECK(same(alone.linear.bareResiduals, row.bareResiduals));
+        CHECK_EQUAL(row.bareResiduals + alone.linear.bareResiduals.size() - row.identity,
+                    static_cast<std::ptrdiff_t>(batch->linearisationSize()));
+      }
+      CHECK(fitted > 20);
+    }
+  }
+}
+
 // A batch is so many problems, each with its own numbers: the fit of one is what the kernels make of it alone.
 CASE(batches_hand_the_kernels_what_they_were_given) {
   for (const bool scan : {false, true}) {
