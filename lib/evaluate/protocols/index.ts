@@ -6,6 +6,7 @@ export {
   type ModelDenseClustering,
 } from './denseClustering.js'
 export { type EvaluatedModel, requireOneTopology } from './EvaluatedModel.js'
+export { type Evaluation, type EvaluationData, type EvaluationOptions, evaluateModels } from './evaluateModels.js'
 export {
   type Consistency,
   type LandmarkEvaluation,
