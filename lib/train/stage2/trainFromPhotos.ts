@@ -1,199 +1,151 @@
 import { type LabelledObservation, subjectKey } from '../../corpus/TrainingData.js'
-import { invalidArgument, SfmError } from '../../errors.js'
-import { Matrix } from '../../linear/index.js'
-import type { LandmarkScheme, ModelData } from '../../model/ModelData.js'
-import { addScaled, diagonal, positiveInverse } from '../symmetric.js'
+import { SfmError } from '../../errors.js'
+import { COMPARISON_ENTRY } from '../../model/comparison.js'
+import type { ModelData } from '../../model/ModelData.js'
+import { Random } from '../../random.js'
+import type { Checkpoint } from '../Checkpoint.js'
 import type { TrainingContext } from '../TrainingContext.js'
-import { collectEvidence, type PhotoEvidence } from './collectEvidence.js'
-import { type Evidence, eliminate, rotated, withPrior } from './Evidence.js'
-import { type ExpressionPrior, nextExpressionPrior, relaxedBounds } from './expressionPrior.js'
-import { foldMetric } from './foldMetric.js'
-import { type LandmarkStatistics, populationOffset } from './LandmarkStatistics.js'
-import { mirrorMap } from './mirrorMap.js'
-import { recentre } from './recentre.js'
-import { dictionaryOf, type ShapeDictionary } from './ShapeDictionary.js'
-import { type TwoCovariance, twoCovariance } from './twoCovariance.js'
+import { learnPhotoStatistics, type PhotoStatisticsReport } from './learnPhotoStatistics.js'
+import {
+  measurePeople,
+  measuresOf,
+  type PeopleMeasures,
+  type PeopleScores,
+  pooled,
+  thresholdOf,
+} from './measurePeople.js'
+import type { Stage2Options } from './Stage2Options.js'
 
-/** How a model learns from photos of known people. */
-export interface PhotoStatisticsOptions {
-  /** Rounds of fitting all photos and learning from the fits (default 1: more did not help). */
-  rounds?: number
-  /** Standard deviation of a good landmark, mm on the face, while learning (default 2). */
-  noise?: number
-  /** Rounds of expectation-maximisation after each fitting (default 8). */
-  expectationRounds?: number
-  /** How many people the prior of the spread between people counts for (default 50). */
-  betweenWeight?: number
-  /** How many photos the prior of the spread within a person counts for (default 30). */
-  withinWeight?: number
-  /** Variance of one person's latents that is expected, in units of the population's (default 2). */
-  withinVariance?: number
+/** What stage 2 found. */
+export interface Stage2Report extends PhotoStatisticsReport {
+  /** Whether what was learned is in the model: people that had no part in it are told apart better. */
+  kept: boolean
+  /** On people left out of learning, each once: the model as stage 1 made it, and with what was learned. */
+  before: PeopleMeasures
+  after: PeopleMeasures
 }
 
-/** What was learned, besides the model. */
-export interface PhotoStatisticsReport {
-  people: number
-  photos: number
-  /** Photos that could not be fitted. */
-  unusable: number
-  /** [k] share of each latent's variance that is the person's own. */
-  shares: number[]
-}
+/** Landmarks may come to lie so much worse, relatively, before what was learned is dropped. */
+const MOST_ERROR = 1.05
+
+/** Fewer people than this make no folds. */
+const FEWEST_PEOPLE = 6
 
 /**
- * Learns from landmarks of photos how people differ, how one person's photos differ, how wide expressions range and
- * where the detector puts its landmarks, and folds it all into the model (docs/training.md).
+ * Stage 2: learns from photos of known people (docs/training.md), measures by cross-validation over people whether it
+ * helped, keeps it only if it did, and sets the thresholds for comparing faces by the people left out.
  *
- * @param data A sphere model from stage 1.
- * @param observations Several photos a person, of at least two people.
- * @throws SfmError INVALID_ARGUMENT, INVALID_INPUT, NUMERICAL, ABORTED
+ * @param model A sphere model from stage 1.
+ * @param photos Landmarks of photos, several a person.
+ * @throws SfmError INVALID_INPUT for too few people; NUMERICAL; ABORTED.
  */
-export async function learnPhotoStatistics(
-  data: ModelData,
-  observations: readonly LabelledObservation[],
-  options: PhotoStatisticsOptions,
-  context: TrainingContext,
-): Promise<{ model: ModelData; report: PhotoStatisticsReport }> {
-  const { rounds = 1, noise = 2 } = options
-  requirePeople(observations)
-  const dictionary = dictionaryOf(data)
-  const mirror = data.mirror && mirrorMap(dictionary, data.mirror)
-  let model = data
-  let report: PhotoStatisticsReport | undefined
-  for (let round = 0; round < rounds; round++) {
-    const { photos, schemes } = await collectEvidence(model, dictionary, observations, noise, context)
-    const { statistics, expressions } = await estimate(photos, dictionary, data, mirror, options, context)
-    const folded = foldMetric(data, dictionary, { ...statistics, mean: new Float64Array(dictionary.size) })
-    const learned = {
-      ...folded.model,
-      expressionMean: Float32Array.from(expressions.mean, (value) => Math.max(value, 0)),
-      expressionStddev: Float32Array.from(expressions.stddev),
-      expressionBounds: relaxedBounds(data.expressionBounds, expressions.stddev),
-      schemes: centred(model.schemes, schemes, statistics.mean, expressions.mean),
-    }
-    model = { ...learned, schemes: await calibrated(learned, dictionary, observations, noise, context) }
-    report = {
-      people: new Set(photos.map(({ person }) => person)).size,
-      photos: photos.length,
-      unusable: observations.length - photos.length,
-      shares: Array.from(folded.shares),
-    }
-    context.record({ stage: 'photos', step: round, photos: photos.length, share: average(folded.shares) })
-    context.progress((round + 1) / rounds, 'learning from photos')
-  }
-  return { model: await recentre(model, observations, context), report: report! }
-}
-
-/** Expressions and identities in turns: each is nuisance to the other. */
-async function estimate(
-  photos: readonly PhotoEvidence[],
-  { size }: ShapeDictionary,
-  data: ModelData,
-  mirror: Matrix | undefined,
-  options: PhotoStatisticsOptions,
-  context: TrainingContext,
-): Promise<{ statistics: TwoCovariance; expressions: ExpressionPrior }> {
-  const start = startOf(size, options.withinVariance ?? 2)
-  let statistics = start
-  let expressions: ExpressionPrior = {
-    mean: new Float64Array(data.expressionCount),
-    stddev: Float64Array.from(data.expressionStddev),
-  }
-  const evidence = photos.map((photo) => photo.evidence)
-  const turned = evidence.map((each) => rotated(each, size))
-  for (let turn = 0; turn < TURNS; turn++) {
-    const shape = { precision: positiveInverse(totalOf(statistics)), mean: statistics.mean }
-    for (let step = 0; step < 2; step++) {
-      await context.breathe()
-      expressions = nextExpressionPrior(evidence, shape, expressions, data.expressionStddev)
-    }
-    await context.breathe()
-    const people = byPerson(photos, turned, expressions)
-    statistics = twoCovariance(people, statistics, start, {
-      rounds: Math.ceil((options.expectationRounds ?? 8) / TURNS),
-      betweenWeight: options.betweenWeight ?? 50,
-      withinWeight: options.withinWeight ?? 30,
-      ...(mirror && { mirror }),
-    })
-  }
-  return { statistics, expressions }
-}
-
-const TURNS = 3
-
-/** Between and within as before any photo: the population's spread, and a multiple of it for one person. */
-function startOf(k: number, withinVariance: number): TwoCovariance {
-  return {
-    mean: new Float64Array(k),
-    between: Matrix.identity(k),
-    within: diagonal(new Float64Array(k).fill(withinVariance)),
-  }
-}
-
-function totalOf({ between, within }: TwoCovariance): Matrix {
-  return addScaled(between.copy(), 1, within)
-}
-
-/** Each person's evidence on the dictionary's shapes, expressions integrated out. */
-function byPerson(
-  photos: readonly PhotoEvidence[],
-  turned: readonly Evidence[],
-  { mean, stddev }: ExpressionPrior,
-): Evidence[][] {
-  const precision = stddev.map((value) => 1 / value ** 2)
-  const people = new Map<string, Evidence[]>()
-  for (const [i, { person }] of photos.entries()) {
-    const own = people.get(person) ?? []
-    own.push(eliminate(withPrior(turned[i]!, 0, precision, mean), mean.length))
-    people.set(person, own)
-  }
-  return [...people.values()]
-}
-
-/**
- * Schemes whose offsets hold what all photos have in common: the population's mean, and expressions that would be
- * negative on average, for no face is at less than rest all the time: it is the detector that puts its landmarks
- * elsewhere.
- */
-function centred(
-  schemes: Map<string, LandmarkScheme>,
-  seen: readonly LandmarkStatistics[],
-  mean: Float64Array,
-  expressionMean: Float64Array,
-): Map<string, LandmarkScheme> {
-  const result = new Map(schemes)
-  const common = Float64Array.of(...mean, ...expressionMean.map((value) => Math.min(value, 0)))
-  for (const { scheme, rows } of seen) {
-    const shared = populationOffset(rows, common)
-    const offset = Float32Array.from(shared, (value, i) => value + (scheme.offset?.[i] ?? 0))
-    result.set(scheme.name, { ...scheme, offset })
-  }
-  return result
-}
-
-/** Schemes that know what is left of the landmarks as well, once the model has been fitted to all photos. */
-async function calibrated(
+export async function trainFromPhotos(
   model: ModelData,
-  dictionary: ShapeDictionary,
-  observations: readonly LabelledObservation[],
-  noise: number,
+  photos: readonly LabelledObservation[],
+  options: Stage2Options,
   context: TrainingContext,
-): Promise<Map<string, LandmarkScheme>> {
-  const { schemes } = await collectEvidence(model, dictionary, observations, noise, context)
-  const result = new Map(model.schemes)
-  for (const statistics of schemes) result.set(statistics.scheme.name, statistics.calibrated(noise, STANDARD_NOISE))
-  return result
+): Promise<{ model: ModelData; report: Stage2Report }> {
+  const fold = foldsOf(photos, options.folds, context.seed)
+  const count = Math.max(...fold.values()) + 1
+  const before: PeopleScores[] = []
+  const after: PeopleScores[] = []
+  for (let left = 0; left < count; left++) {
+    context.progress(left / (count + 1), 'photos: learn without a fold, and measure on it')
+    const part = (out: boolean) => photos.filter((photo) => (fold.get(subjectKey(photo)) === left) === out)
+    const name = `photos-fold-${left}`
+    const known = await context.checkpoint.load(name)
+    const scores = known ? scoresOf(known) : await crossMeasure(model, part(false), part(true), options, context)
+    if (!known) await context.checkpoint.save(name, checkpointOf(scores))
+    before.push(scores.before)
+    after.push(scores.after)
+    const { cosine } = measuresOf(scores.after)
+    context.record({ stage: 'photos-fold', step: left, auc: cosine.auc, equalErrorRate: cosine.equalErrorRate })
+  }
+  context.progress(count / (count + 1), 'photos: learn from all')
+  const learned = await learnPhotoStatistics(model, photos, options, context)
+  const [first, second] = [measuresOf(pooled(before)), measuresOf(pooled(after))]
+  const kept = improves(first, second)
+  const chosen = kept ? learned.model : model
+  const { single } = pooled(kept ? after : before)
+  const comparison = {
+    cosine: thresholdOf(single.cosine, single.same, options.falseAcceptRate),
+    logLikelihoodRatio: thresholdOf(single.logLikelihoodRatio, single.same, options.falseAcceptRate),
+  }
+  const other = { ...chosen.metadata.other, [COMPARISON_ENTRY]: JSON.stringify(comparison) }
+  return {
+    model: { ...chosen, metadata: { ...chosen.metadata, other } },
+    report: { ...learned.report, kept, before: first, after: second },
+  }
 }
 
-/** The fitter's standard deviation of a good landmark, mm. */
-const STANDARD_NOISE = 1.24
-
-function requirePeople(observations: readonly LabelledObservation[]): void {
-  if (observations.length === 0) throw invalidArgument('observations', 'at least one photo', observations)
-  if (new Set(observations.map(subjectKey)).size < 2)
-    throw new SfmError('INVALID_INPUT', 'photos: expected those of at least two people, to tell them apart')
+/** Learned from some people, measured on others. */
+async function crossMeasure(
+  model: ModelData,
+  train: readonly LabelledObservation[],
+  test: readonly LabelledObservation[],
+  options: Stage2Options,
+  context: TrainingContext,
+): Promise<{ before: PeopleScores; after: PeopleScores }> {
+  const learned = await learnPhotoStatistics(model, train, options, context)
+  return { before: await measurePeople(model, test, context), after: await measurePeople(learned.model, test, context) }
 }
 
-function average(values: ArrayLike<number>): number {
-  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length
+/** Strangers are told apart better by the area under the curve and at few false alarms, and faces fit as well. */
+function improves(before: PeopleMeasures, after: PeopleMeasures): boolean {
+  return (
+    after.cosine.auc > before.cosine.auc &&
+    !(after.cosine.tarAt1e2 < before.cosine.tarAt1e2) &&
+    after.error <= MOST_ERROR * before.error
+  )
+}
+
+/** Each person's fold: people of each collection in random order, dealt out in turn. */
+function foldsOf(photos: readonly LabelledObservation[], folds: number, seed: number): Map<string, number> {
+  const collections = new Map<string, Set<string>>()
+  for (const photo of photos) {
+    const own = collections.get(photo.collection ?? '') ?? new Set()
+    collections.set(photo.collection ?? '', own.add(subjectKey(photo)))
+  }
+  const fold = new Map<string, number>()
+  const random = new Random(seed)
+  let next = 0
+  for (const name of [...collections.keys()].sort()) {
+    const people = [...collections.get(name)!].sort()
+    random.shuffle(people)
+    for (const person of people) fold.set(person, next++ % folds)
+  }
+  if (fold.size < Math.max(FEWEST_PEOPLE, 2 * folds))
+    throw new SfmError(
+      'INVALID_INPUT',
+      `photos: expected those of at least ${Math.max(FEWEST_PEOPLE, 2 * folds)} people for ${folds} folds, received ${fold.size}`,
+    )
+  return fold
+}
+
+const PARTS = ['before', 'after'] as const
+const KINDS = ['single', 'sets'] as const
+const LISTS = ['cosine', 'logLikelihoodRatio', 'same'] as const
+
+function checkpointOf(scores: { before: PeopleScores; after: PeopleScores }): Checkpoint {
+  const tensors = new Map<string, { shape: readonly number[]; data: Float64Array }>()
+  const add = (name: string, values: readonly number[]) =>
+    tensors.set(name, { shape: [values.length], data: Float64Array.from(values) })
+  for (const part of PARTS) {
+    for (const kind of KINDS) for (const list of LISTS) add(`${part}.${kind}.${list}`, scores[part][kind][list])
+    add(`${part}.errors`, scores[part].errors)
+  }
+  return { state: {}, tensors }
+}
+
+function scoresOf({ tensors }: Checkpoint): { before: PeopleScores; after: PeopleScores } {
+  const values = (name: string) => Array.from(tensors.get(name)!.data)
+  const read = (part: string): PeopleScores => {
+    const kind = (name: string) => ({
+      cosine: values(`${part}.${name}.cosine`),
+      logLikelihoodRatio: values(`${part}.${name}.logLikelihoodRatio`),
+      same: values(`${part}.${name}.same`),
+    })
+    return { single: kind('single'), sets: kind('sets'), errors: values(`${part}.errors`) }
+  }
+  return { before: read('before'), after: read('after') }
 }
