@@ -1,6 +1,8 @@
 import { Matrix, multiply, symmetricEigen } from '../../linear/index.js'
+import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
+import { dot } from '../symmetric.js'
 import type { ShapeDictionary } from './ShapeDictionary.js'
 import type { TwoCovariance } from './twoCovariance.js'
 
@@ -13,9 +15,9 @@ const LEAST_SHARE = 0.02
 /** What folding made, besides the model. */
 export interface FoldedModel {
   model: ModelData
-  /** [k] share of each latent's variance that is the person's own, descending. */
+  /** [K-1] share of each latent's variance that is the person's own, descending. */
   shares: Float64Array
-  /** [k,k] from the dictionary's coordinates (less the mean's) to the folded latents at unit scale. */
+  /** [K-1,k] from the dictionary's coordinates (less the mean's) to the folded latents. */
   metric: Matrix
 }
 
@@ -28,11 +30,21 @@ export interface FoldedModel {
  * - mean) of the new model. Their prior is diag(c) for photos; the file keeps
  * c as `identity_person_share`. No shape is lost: the basis becomes dictionary T^1/2 U diag(1 / sqrt c).
  *
+ * Where faces are as likely as their mirror images, each latent is symmetric or antisymmetric. What looks like asymmetry in
+ * a photo is nearly all pose: those latents follow the yaw (docs/paper.md). They are no identity but variation within
+ * one, and become columns of `within_identity_basis`, as wide as photos show them.
+ *
  * On the sphere u stands at sin(theta) r, as in the lifting of a Gaussian model (docs/sphere.md).
  *
  * @param base Gives all but the identity.
+ * @param mirror [k,k] mirrors the dictionary's coordinates; without it everything counts as symmetric.
  */
-export function foldMetric(base: ModelData, dictionary: ShapeDictionary, statistics: TwoCovariance): FoldedModel {
+export function foldMetric(
+  base: ModelData,
+  dictionary: ShapeDictionary,
+  statistics: TwoCovariance,
+  mirror?: Matrix,
+): FoldedModel {
   const { mean, between, within } = statistics
   const k = mean.length
   const total = new Matrix(
@@ -43,59 +55,93 @@ export function foldMetric(base: ModelData, dictionary: ShapeDictionary, statist
   const root = symmetricPower(total, 0.5)
   const inverseRoot = symmetricPower(total, -0.5)
   const { values, vectors } = symmetricEigen(multiply(multiply(inverseRoot, between), inverseRoot))
-  const shares = values.map((value) => Math.min(1, Math.max(LEAST_SHARE, value)))
+  const axes = multiply(root, vectors)
+  const isSymmetric = symmetryOf(axes, mirror)
+  const symmetric = [...values.keys()].filter((i) => isSymmetric[i])
+  const antisymmetric = [...values.keys()].filter((i) => !isSymmetric[i])
+  const shares = Float64Array.from(symmetric, (i) => Math.min(1, Math.max(LEAST_SHARE, values[i]!)))
   const deviations = shares.map(Math.sqrt)
 
-  const shapes = multiply(root, vectors)
-  for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) shapes.data[i * k + j]! /= deviations[j]!
-  const metric = multiply(vectors, inverseRoot, { transposeA: true })
-  for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) metric.data[i * k + j]! *= deviations[i]!
+  const K = symmetric.length
+  const metric = new Matrix(K, k)
+  const whitening = multiply(vectors, inverseRoot, { transposeA: true })
+  for (const [to, from] of symmetric.entries())
+    metric.row(to).set(whitening.row(from).map((value) => deviations[to]! * value))
 
   const { radius, spread } = reach(deviations)
-  return { model: assemble(base, dictionary, mean, shapes, shares, radius, spread), shares, metric }
+  const shapes = shapesOf(
+    dictionary,
+    symmetric.map((i, to) => axes.column(i).map((value) => (radius * value) / deviations[to]!)),
+  )
+  const within = shapesOf(
+    dictionary,
+    antisymmetric.map((i) => axes.column(i)),
+  )
+  const centre = Float64Array.from(dictionary.mean)
+  for (let i = 0; i < k; i++) addTo(centre, mean[i]!, dictionary.shapes, i * centre.length)
+  return { model: assemble(base, Float32Array.from(centre), shapes, within, shares, radius, spread), shares, metric }
+}
+
+/** Whether each column, in the dictionary's coordinates, is more like its mirror image than like the opposite. */
+function symmetryOf(columns: Matrix, mirror: Matrix | undefined): boolean[] {
+  const image = mirror ? multiply(mirror, columns) : columns
+  return Array.from({ length: columns.columns }, (_, j) => dot(columns.column(j), image.column(j)) >= 0)
+}
+
+/** [columns,N,3] what columns of the dictionary's coordinates look like. */
+function shapesOf(dictionary: ShapeDictionary, columns: readonly Float64Array[]): Float32Array {
+  const stride = dictionary.mean.length
+  const shapes = new Float32Array(columns.length * stride)
+  const sum = new Float64Array(stride)
+  for (const [j, column] of columns.entries()) {
+    sum.fill(0)
+    for (const [i, value] of column.entries()) addTo(sum, value, dictionary.shapes, i * stride)
+    shapes.set(sum, j * stride)
+  }
+  return shapes
 }
 
 function assemble(
   base: ModelData,
-  dictionary: ShapeDictionary,
-  mean: Float64Array,
-  shapes: Matrix,
+  mean: Float32Array,
+  shapes: Float32Array,
+  within: Float32Array,
   shares: Float64Array,
   radius: number,
   spread: number,
 ): ModelData {
-  const k = mean.length
-  const stride = 3 * base.vertexCount
-  const identityBasis = new Float32Array((k + 1) * stride)
-  const column = new Float64Array(stride)
-  for (let j = 0; j < k; j++) {
-    column.fill(0)
-    for (let i = 0; i < k; i++) addTo(column, radius * shapes.at(i, j), dictionary.shapes, i * stride)
-    identityBasis.set(column, j * stride)
-  }
-  const centre = Float64Array.from(dictionary.mean)
-  for (let i = 0; i < k; i++) addTo(centre, mean[i]!, dictionary.shapes, i * stride)
-
-  const K = k + 1
+  const K = shares.length + 1
+  const identityBasis = new Float32Array(shapes.length + mean.length)
+  identityBasis.set(shapes)
   const identityPriorMean = new Float32Array(K)
-  identityPriorMean[k] = 1
+  identityPriorMean[K - 1] = 1
   const identityPriorFactor = new Float32Array(K * K)
   const identityPersonShare = new Float32Array(K).fill(1)
-  for (let i = 0; i < k; i++) {
-    const unit = spread / radius
-    identityPriorFactor[i * K + i] = unit * Math.sqrt(shares[i]!)
-    identityPersonShare[i] = shares[i]!
+  for (const [i, share] of shares.entries()) {
+    identityPriorFactor[i * (K + 1)] = (spread / radius) * Math.sqrt(share)
+    identityPersonShare[i] = share
   }
+  const { withinIdentityBasis: before, ...rest } = base
+  const withinIdentityBasis = joined(before && asFloat32(before), within)
   return {
-    ...base,
+    ...rest,
     identityCount: K,
-    mean: Float32Array.from(centre),
+    mean,
     identityBasis,
     identityPriorMean,
     identityPriorFactor,
     identityPersonShare,
+    ...(withinIdentityBasis && { withinIdentityBasis }),
     metadata: { ...base.metadata, latent: 'sphere' },
   }
+}
+
+function joined(a: Float32Array | undefined, b: Float32Array): Float32Array | undefined {
+  if (!a || b.length === 0) return a ?? (b.length > 0 ? b : undefined)
+  const both = new Float32Array(a.length + b.length)
+  both.set(a)
+  both.set(b, a.length)
+  return both
 }
 
 /**

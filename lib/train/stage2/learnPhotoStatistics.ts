@@ -48,7 +48,7 @@ export async function learnPhotoStatistics(
   for (let round = 0; round < rounds; round++) {
     const { photos, schemes } = await collectEvidence(model, dictionary, observations, noise, context)
     const { statistics, expressions } = await estimate(photos, dictionary, data, mirror, options, context)
-    const folded = foldMetric(data, dictionary, { ...statistics, mean: new Float64Array(dictionary.size) })
+    const folded = foldMetric(data, dictionary, { ...statistics, mean: new Float64Array(dictionary.size) }, mirror)
     const learned = {
       ...folded.model,
       expressionMean: Float32Array.from(expressions.mean, (value) => Math.max(value, 0)),

@@ -36,8 +36,9 @@ const SET_SIZE = 3
 export async function measurePeople(
   data: ModelData,
   observations: readonly LabelledObservation[],
-  { signal, seed, breathe }: TrainingContext,
+  context: TrainingContext,
 ): Promise<PeopleScores> {
+  const { signal, seed } = context
   await using model = SphereFaceModel.fromData(data)
   const fitter = await model.createFitter({ posterior: true })
   const results = await fitter.fit(observations, { ...(signal && { signal }) })
@@ -48,7 +49,7 @@ export async function measurePeople(
   const pairs = allPairs(people)
   const same = isSame(pairs)
   for (let i = 0; i < same.length; i++) {
-    if (i % 4096 === 0) await breathe()
+    if (i % 4096 === 0) await context.breathe()
     const [a, b] = [faces[pairs.first[i]!], faces[pairs.second[i]!]]
     if (!a || !b) continue
     const { cosine, logLikelihoodRatio } = comparePrepared(a, b)
@@ -59,7 +60,7 @@ export async function measurePeople(
   const sameSets = isSame(trials)
   const fuse = (items: Int32Array) => model.fuse(Array.from(items, (i) => results[i]!))
   for (let i = 0; i < sameSets.length; i++) {
-    if (i % 256 === 0) await breathe()
+    if (i % 256 === 0) await context.breathe()
     const [first, second] = [trials.first[i]!, trials.second[i]!]
     if (![...first, ...second].every((item) => faces[item])) continue
     const { cosine, logLikelihoodRatio } = compare(fuse(first), fuse(second))
