@@ -36,3 +36,5 @@ export { type DecodeOptions, type FusedFace, SphereFaceModel } from './model/Sph
 export { faceMesh } from './outputs/faceMesh.js'
 export type { Mesh, Morph } from './outputs/Mesh.js'
 export { encodeMesh, type MeshFormat, writeMesh } from './outputs/writeMesh.js'
+export { parseTrainingConfig, type TrainingConfig } from './train/TrainingConfig.js'
+export { type TrainingReport, type TrainOptions, train } from './train/train.js'

@@ -147,6 +147,17 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
     })
 
   program
+    .command('train')
+    .description('a model of your own, from scans of many people')
+    .argument('<CONFIG>', 'what to learn from and how, as JSON (docs/training.md)')
+    .option('--resume', 'continue a training that was stopped, to the same result')
+    .option('--jobs <N>', 'threads; as many as the machine has by default', positiveInteger)
+    .addOption(json())
+    .action(async (config: string, options) => {
+      finish(await (await import('./train.js')).train(config, options, cli))
+    })
+
+  program
     .command('bench')
     .description('how fast this machine decodes and fits')
     .addOption(model())

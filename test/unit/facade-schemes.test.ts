@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SphereFaceModel } from '../../lib/index.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
+import { normals } from '../fixtures/random.js'
 import { tinySphereModel } from '../fixtures/tinyModel.js'
 
 describe("a scheme of one's own", () => {
@@ -35,6 +36,21 @@ describe("a scheme of one's own", () => {
     const result = await fitter.fit({ scheme: 'scan', points: mesh, noise: 0.01 })
     expect(result.usable).toBe(true)
     expect(result.rmse).toBeLessThan(0.01)
+  })
+
+  it('may be every vertex: a whole scan in correspondence', async () => {
+    using model = await SphereFaceModel.load()
+    model.defineScheme({ name: 'dense', points: Array.from({ length: model.vertexCount }, (_, i) => i) })
+    const [face] = model.sample({ count: 1, seed: 5, expressionScale: 1 })
+    const normal = normals(3)
+    const points = Float64Array.from(await model.decode(face!), (value) => value + 0.5 * normal())
+    const fitter = await model.createFitter({ posterior: true })
+    const result = await fitter.fit({ scheme: 'dense', points, noise: 0.5 })
+    expect(result.usable).toBe(true)
+    // The noise, and next to nothing of the face: 160 unknowns from 26,340 numbers.
+    expect(result.rmse! / (0.5 * Math.sqrt(3))).toBeCloseTo(1, 1)
+    expect(result.identity_uncertainty).toBeLessThan(0.1)
+    expect(result.identity.reduce((sum, value, k) => sum + value * face!.identity[k]!, 0)).toBeGreaterThan(0.995)
   })
 
   it('is gone with the model', () => {
