@@ -10,7 +10,7 @@ import type { EvaluationData } from '../evaluate/protocols/evaluateModels.js'
 import { type Photo, parsePhoto } from '../evaluate/protocols/Photo.js'
 import { openScanFolder } from '../evaluate/protocols/readScanFolder.js'
 import {
-  openTrainingData,
+  openRecordedData,
   readTrainingRecord,
   TRAINING_FILE,
   type TrainingRecord,
@@ -39,7 +39,11 @@ const STANDARD: SynthesisOptions = {
   splits: { train: 0, validation: 0, test: 1 },
 }
 
-const PICTURES = 10
+/** Of each synthetic person: what is reconstructed together. */
+const PICTURES = 5
+
+/** In the standard protocol. */
+const STANDARD_PICTURES = 10
 
 /**
  * The data that a command line asks for: what its options name, else the test people of the training, else people drawn
@@ -61,7 +65,7 @@ export async function openEvaluationData(
   else if (landmarks === undefined && scans === undefined) opened.data.data = await defaultData(record, models, cli)
   const { data } = opened.data
   if (data !== undefined) {
-    const isTrainings = record?.name === undefined || record.name === data.description.name
+    const isTrainings = record?.name === data.description.name
     if (isTrainings) requireUnseen(data.subjects(split), record, data.description.name)
   }
   if (landmarks !== undefined) {
@@ -80,17 +84,17 @@ async function defaultData(
   { engine, messages }: Cli,
 ): Promise<TrainingData> {
   const schemes = SCHEMES.filter((scheme) => models.every(({ model }) => model.schemes.includes(scheme)))
-  const pictures: SynthesisOptions = schemes.length > 0 ? { photosPerIdentity: PICTURES, photos: { schemes } } : {}
   const load = async (source?: string) => {
     // The data outlive the native model.
     using model = await engine.loadModel(source)
     return model.data
   }
-  if (record?.source !== undefined) return openTrainingData(record.source, load, pictures)
+  if (record !== undefined) return openRecordedData(record.source, load, { count: PICTURES, schemes })
   messages.say(
     `no ${TRAINING_FILE} beside the model: evaluating with the standard protocol, ${STANDARD.identities} people drawn ` +
       `from the embedded model with seed ${STANDARD.seed}`,
   )
+  const pictures = schemes.length > 0 ? { photosPerIdentity: STANDARD_PICTURES, photos: { schemes } } : {}
   return synthesise(await load(), { ...STANDARD, ...pictures })
 }
 

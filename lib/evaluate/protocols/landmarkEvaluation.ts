@@ -16,7 +16,7 @@ import { fitLandmarks } from './fitLandmarks.js'
 import { likelihoodRatios } from './likelihoodRatios.js'
 import { neutralMetric } from './NeutralMetric.js'
 import type { ProtocolOptions } from './ProtocolOptions.js'
-import { imageSets, type Reconstructions, reconstructions } from './reconstruction.js'
+import { type Combination, type ImageSet, imageSets, type Reconstructions, reconstructions } from './reconstruction.js'
 import { landmarksByScheme, neutralFaces, requirePeople } from './testFaces.js'
 import { somePairs } from './trialSubset.js'
 
@@ -24,7 +24,7 @@ import { somePairs } from './trialSubset.js'
 export interface LandmarkEvaluationOptions extends ProtocolOptions {
   /** Landmarks of this scheme alone. */
   scheme?: string | undefined
-  /** Pairs of two people, at most; default 20,000. */
+  /** Pairs of two people, at most; default 10,000. */
   different?: number | undefined
   /** Images of a person that are reconstructed together; default 5. */
   setSize?: number | undefined
@@ -50,6 +50,8 @@ export interface ModelLandmarks {
   single?: Reconstructions
   /** From several images, with fused posteriors; where people have so many. */
   several?: Reconstructions
+  /** From the same images, by the mean of their normal coordinates. */
+  averaged?: Reconstructions
   results: FitResult[]
 }
 
@@ -95,7 +97,7 @@ async function evaluateScheme(
   truth: ReadonlyMap<string, Float32Array>,
   options: LandmarkEvaluationOptions,
 ): Promise<LandmarkEvaluation> {
-  const { signal, progress, bootstrap: bootstrapOptions, different = 20_000, setSize = 5 } = options
+  const { signal, progress, bootstrap: bootstrapOptions, different = 10_000, setSize = 5 } = options
   const people = numberPeople(observations)
   const bootstrap = new Bootstrap(people.count, bootstrapOptions)
   const pairs = somePairs(people, { different, seed: 1 })
@@ -124,11 +126,14 @@ async function evaluateScheme(
       found.consistency = consistencyOf(each, results, pairs, bootstrap)
     }
     if (known) {
-      const reconstruct = (some: readonly (readonly number[])[]) =>
-        reconstructions(model, results, some, people, real as Float32Array[], bootstrap, options)
+      const reconstruct = (some: readonly ImageSet[], combination: Combination) =>
+        reconstructions(model, results, some, people, real as Float32Array[], bootstrap, { signal, combination })
       progress?.(`${scheme}, ${name}: reconstruct`)
-      found.single = await reconstruct(imageSets(items, 1))
-      if (sets.length > 0) found.several = await reconstruct(sets)
+      found.single = await reconstruct(imageSets(items, 1), 'fused')
+      if (sets.length > 0) {
+        found.several = await reconstruct(sets, 'fused')
+        found.averaged = await reconstruct(sets, 'averaged')
+      }
     }
     evaluated.push(found)
   }

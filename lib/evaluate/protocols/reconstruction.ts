@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { throwIfAborted } from '../../aborts.js'
 import type { FitResult } from '../../fit/FitResult.js'
 import type { SphereFaceModel } from '../../model/SphereFaceModel.js'
+import { sphereToTangent, tangentToSphere } from '../../model/sphere.js'
 import { alignPoints, transformed } from '../alignment.js'
 import { type Bootstrap, type Estimate, itemWeights } from '../bootstrap.js'
 import type { People } from '../people.js'
@@ -26,6 +27,12 @@ export interface Reconstructions {
 export type ImageSet = readonly number[]
 
 /**
+ * How several images become one face: `fused` by their posteriors; `averaged` in normal coordinates (or Gaussian latents),
+ * which knows nothing of what each image saw.
+ */
+export type Combination = 'fused' | 'averaged'
+
+/**
  * Sets of images of one person, each image in one of them, in order; what is left of a person is left out.
  *
  * @param items By person, the images of each: {@link itemsOf}.
@@ -37,8 +44,8 @@ export function imageSets(items: readonly (readonly number[])[], size: number): 
 }
 
 /**
- * The errors of neutral faces reconstructed from images. Several images of a person are fused by their posteriors; images
- * that could not be fitted add nothing, and a person without any is taken for the mean face.
+ * The errors of neutral faces reconstructed from images. Images that could not be fitted add nothing, and a person without
+ * any is taken for the mean face.
  *
  * @param results [n] of fits with `posterior: true`.
  * @param sets Of images, m of them.
@@ -52,14 +59,14 @@ export async function reconstructions(
   people: People,
   truth: readonly Float32Array[],
   bootstrap: Bootstrap,
-  { signal }: ProtocolOptions,
+  { signal, combination = 'fused' }: ProtocolOptions & { combination?: Combination },
 ): Promise<Reconstructions> {
   const errors = new Float64Array(sets.length)
   const perVertex = new Float64Array(model.vertexCount)
   for (const [i, set] of sets.entries()) {
     if (i % 16 === 0) await setImmediate()
     throwIfAborted(signal)
-    const { identity } = faceOf(model, results, set)
+    const identity = identityOf(model, results, set, combination)
     const real = truth[people.person[set[0]]]
     const vertices = model.decodeSync({ identity })
     const aligned = transformed(vertices, alignPoints(vertices, real))
@@ -77,11 +84,23 @@ export async function reconstructions(
   return { count: sets.length, error, errors, perVertex }
 }
 
-function faceOf(
+function identityOf(
   model: SphereFaceModel,
   results: readonly FitResult[],
-  [first, ...others]: ImageSet,
-): { identity: ArrayLike<number> } {
-  const known = [first, ...others].map((item) => results[item]).filter(({ posterior }) => posterior !== undefined)
-  return others.length > 0 && known.length > 1 ? model.fuse(known) : (known[0] ?? results[first])
+  set: ImageSet,
+  combination: Combination,
+): ArrayLike<number> {
+  const all = set.map((item) => results[item])
+  const fitted = all.filter(({ posterior }) => posterior !== undefined)
+  if (fitted.length < 2) return (fitted[0] ?? all[0]).identity
+  return combination === 'fused' ? model.fuse(fitted).identity : averageIdentity(model, fitted)
+}
+
+function averageIdentity(
+  { data: { identityPriorMean: mean } }: SphereFaceModel,
+  results: readonly FitResult[],
+): Float64Array {
+  const points = results.map(({ identity }) => (mean ? sphereToTangent(identity, mean) : Float64Array.from(identity)))
+  const average = points[0].map((_, d) => points.reduce((sum, point) => sum + point[d], 0) / points.length)
+  return mean ? tangentToSphere(average, mean) : average
 }

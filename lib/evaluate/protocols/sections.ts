@@ -328,6 +328,7 @@ export function landmarkSections(models: readonly EvaluatedModel[], found: Landm
   const measures = (each: LandmarkEvaluation['models'][number]) => ({
     single: each.single?.error,
     several: each.several?.error,
+    averaged: each.averaged?.error,
     consistency: each.consistency?.within,
     consistencyRatio: each.consistency?.ratio,
   })
@@ -339,10 +340,11 @@ export function landmarkSections(models: readonly EvaluatedModel[], found: Landm
       section: {
         key: `reconstruction-${file}`,
         title: `Reconstruction and consistency, ${what}`,
-        text: `Neutral faces after rigid alignment. ${setSize} pictures of a person are fused by their posteriors. Consistency is how far the neutral faces of one person from different pictures are from each other; a model that shows everybody as the mean face is consistent, too, so look at the errors beside it.`,
+        text: `Neutral faces after rigid alignment. ${setSize} pictures of a person are fused by their posteriors, or their normal coordinates averaged. Consistency is how far the neutral faces of one person from different pictures are from each other; a model that shows everybody as the mean face is consistent, too, so look at the errors beside it.`,
         columns: [
           { key: 'single', name: 'error, one picture', unit: 'mm', better: 'lower' },
-          { key: 'several', name: `error, ${setSize} pictures`, unit: 'mm', better: 'lower' },
+          { key: 'several', name: `error, ${setSize} fused`, unit: 'mm', better: 'lower' },
+          { key: 'averaged', name: `error, ${setSize} averaged`, unit: 'mm', better: 'lower' },
           { key: 'consistency', name: 'consistency', unit: 'mm' },
           { key: 'consistencyRatio', name: 'consistency, within/between', better: 'lower' },
         ],

@@ -1,6 +1,6 @@
 /** What `training.json` beside a trained model says of the data that it was trained with. */
 
-import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { Corpus } from '../../corpus/Corpus.js'
 import type { SynthesisOptions } from '../../corpus/synthetic/SynthesisOptions.js'
 import { synthesise } from '../../corpus/synthetic/SyntheticCorpus.js'
@@ -9,21 +9,16 @@ import { SfmError } from '../../errors.js'
 import { unexpected } from '../../inputs/unexpected.js'
 import { readBytes } from '../../model/formats/modelFile.js'
 import type { ModelData } from '../../model/ModelData.js'
+import type { CorpusSource } from '../../train/TrainingConfig.js'
 
 /** Its name. */
 export const TRAINING_FILE = 'training.json'
 
-/** Where the data of a training came from: a corpus' folder, or people drawn from a model. */
-export type DataSource =
-  | { folder: string }
-  /** `model` is a file; the embedded model where it is absent. */
-  | { synthesis: { model?: string; options: SynthesisOptions } }
-
 /** The part of `training.json` that evaluation needs. */
 export interface TrainingRecord {
   /** The corpus' name. */
-  name?: string
-  source?: DataSource
+  name: string
+  source: CorpusSource
   /** Keys of the people that the model has learned from. */
   train: ReadonlySet<string>
 }
@@ -50,51 +45,62 @@ export async function readTrainingRecord(path: string): Promise<TrainingRecord |
   }
 }
 
+/** Pictures of synthetic people for evaluation. */
+export interface EvaluationPictures {
+  /** Of each person at least. */
+  count: number
+  /** Besides those of the training. */
+  schemes: readonly string[]
+}
+
 /**
- * The data of a training, opened or drawn anew.
+ * The data of a training, opened or drawn anew. Synthetic people come with pictures enough for an evaluation; those of the
+ * training are among them.
  *
- * @param photos What to add where synthetic people have no pictures: those of evaluation are drawn from the same people.
  * @param loadModel The model of a path, the embedded one without.
  * @throws SfmError as opening a corpus or a model does.
  */
-export async function openTrainingData(
-  source: DataSource,
+export async function openRecordedData(
+  source: CorpusSource,
   loadModel: (path?: string) => Promise<ModelData>,
-  photos: SynthesisOptions = {},
+  pictures: EvaluationPictures,
 ): Promise<TrainingData> {
   if ('folder' in source) return Corpus.open(source.folder)
-  const { model, options } = source.synthesis
-  const drawn = (options.photosPerIdentity ?? 0) > 0 ? options : { ...options, ...photos }
-  return synthesise(await loadModel(model), drawn)
+  const { photosPerIdentity = 0, photos } = source.synthetic as SynthesisOptions
+  const own = photosPerIdentity > 0 ? (photos?.schemes ?? ['ibug68']) : []
+  const schemes = [...new Set([...own, ...pictures.schemes])]
+  const drawn = {
+    ...source.synthetic,
+    photosPerIdentity: schemes.length > 0 ? Math.max(photosPerIdentity, pictures.count) : 0,
+    photos: { ...photos, schemes },
+  }
+  return synthesise(await loadModel(source.source), drawn)
 }
 
 function parseTrainingRecord(value: unknown, folder: string): TrainingRecord {
-  const { data, splits } = object('', value)
-  const train = splits === undefined ? [] : object('splits', splits).train
+  const { config, corpus, splits } = object('', value)
+  const { train } = object('splits', splits)
   if (!Array.isArray(train) || !train.every((key) => typeof key === 'string'))
     throw unexpected('splits.train', 'the keys of people', train)
-  const record = { train: new Set(train as string[]) }
-  if (data === undefined) return record
-  const { name, corpus, synthesis } = object('data', data)
-  const named = typeof name === 'string' ? { ...record, name } : record
-  if (corpus !== undefined) {
-    if (typeof corpus !== 'string') throw unexpected('data.corpus', 'a folder', corpus)
-    return { ...named, source: { folder: within(folder, corpus) } }
+  const { name } = object('corpus', corpus)
+  if (typeof name !== 'string') throw unexpected('corpus.name', 'a name', name)
+  return { name, train: new Set(train), source: parseSource(object('config', config).corpus, folder) }
+}
+
+function parseSource(value: unknown, base: string): CorpusSource {
+  const { folder, synthetic, source } = object('config.corpus', value)
+  const path = (key: string, given: unknown) => {
+    if (typeof given !== 'string') throw unexpected(`config.corpus.${key}`, 'a path', given)
+    return resolve(base, given)
   }
-  const { source, options = {} } = object('data.synthesis', synthesis)
-  if (source !== undefined && source !== null && typeof source !== 'string')
-    throw unexpected('data.synthesis.source', 'a model file', source)
-  const model = typeof source === 'string' ? { model: within(folder, source) } : {}
-  return { ...named, source: { synthesis: { ...model, options: object('data.synthesis.options', options) } } }
+  if (folder !== undefined) return { folder: path('folder', folder) }
+  const options = object('config.corpus.synthetic', synthetic)
+  return { synthetic: options, ...(source !== undefined && { source: path('source', source) }) }
 }
 
 function object(path: string, value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw unexpected(path, 'an object', value)
   return value as Record<string, unknown>
-}
-
-function within(folder: string, path: string): string {
-  return isAbsolute(path) ? path : resolve(join(folder, path))
 }
 
 function isMissing(error: unknown): boolean {
