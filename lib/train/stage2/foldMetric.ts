@@ -73,13 +73,13 @@ export function foldMetric(
     dictionary,
     symmetric.map((i, to) => axes.column(i).map((value) => (radius * value) / deviations[to]!)),
   )
-  const within = shapesOf(
+  const asymmetry = shapesOf(
     dictionary,
     antisymmetric.map((i) => axes.column(i)),
   )
   const centre = Float64Array.from(dictionary.mean)
   for (let i = 0; i < k; i++) addTo(centre, mean[i]!, dictionary.shapes, i * centre.length)
-  return { model: assemble(base, Float32Array.from(centre), shapes, within, shares, radius, spread), shares, metric }
+  return { model: assemble(base, Float32Array.from(centre), shapes, asymmetry, shares, radius, spread), shares, metric }
 }
 
 /** Whether each column, in the dictionary's coordinates, is more like its mirror image than like the opposite. */
