@@ -42,7 +42,7 @@ export interface BestFits {
 /** Where expressions are free, they are all but free: only what the data leave open is held by their prior. */
 const FREE = 1e-4
 
-/** Rigid motion is free. */
+/** Fields of rigid motion: the last columns, free of any prior. */
 const RIGID = 6
 
 /**
@@ -190,6 +190,20 @@ export class DenseModel {
     for (let i = 0; i < residuals.data.length; i++)
       residuals.data[i] += displacements.data[i] + offset[i % offset.length]
     return residuals
+  }
+
+  /**
+   * What fits take for the faces where they do not move: with expressions, without rigid motion.
+   *
+   * @returns [n,3N] mm from the reference.
+   */
+  faces({ coefficients }: BestFits): Matrix {
+    const still = coefficients.copy()
+    for (let i = 0; i < still.rows; i++) still.row(i).fill(0, still.columns - RIGID)
+    const faces = multiply(still, this.#columns)
+    const offset = this.#offset.data
+    for (let i = 0; i < faces.data.length; i++) faces.data[i] -= offset[i % offset.length]
+    return faces
   }
 
   #precision(p: number): number {
