@@ -135,6 +135,17 @@ describe('denseClustering', () => {
     expect(a!.noise).toBeLessThan(c!.noise)
   })
 
+  it('finds faces at rest, nearly as they are where scans are all but exact', async () => {
+    const still = { smoothDrift: { amplitude: 0 }, identityDrift: { amplitude: 0 }, noise: 0.01 }
+    const exact = (await denseClustering([full, sphere, less], await people(still), { bootstrap }))!
+    const noisy = (await denseClustering([full], data, { bootstrap }))!
+    const [a, b, c] = exact.models.map(({ neutralError }) => neutralError!.value)
+    expect(a).toBeLessThan(0.3)
+    expect(b).toBeCloseTo(a!, 1)
+    expect(c).toBeGreaterThan(1)
+    expect(noisy.models[0]!.neutralError!.low).toBeGreaterThan(a!)
+  })
+
   it('has nothing to say of one person, or one scan of each', async () => {
     const single = await people({ scansPerIdentity: 1 })
     expect(await denseClustering([full], single, { bootstrap })).toBeUndefined()
