@@ -16,3 +16,13 @@ export interface FaceSpace {
   /** Standard deviation in mm of each coordinate, of what nothing else explains. */
   noise: number
 }
+
+/** Models of the same scans. */
+export interface FaceSpaces {
+  /** The model. */
+  sphere: FaceSpace
+  /** The same without the sphere. */
+  linear: FaceSpace
+  /** Principal components of the single scans, expressions taken out; as many as the model has latents. */
+  pca: FaceSpace
+}

@@ -1,9 +1,9 @@
 import { SfmError } from '../../errors.js'
-import { Matrix, multiply } from '../../linear/index.js'
+import { type Matrix, multiply } from '../../linear/index.js'
 import type { ModelData } from '../../model/ModelData.js'
-import { centred, combine, loadingsOf, meanRow, outer } from '../matrices.js'
+import { asColumn, centred, combine, loadingsOf, meanRow, outer } from '../matrices.js'
 import { estimatePopulation, neutralised, type Population, symmetricPart } from './estimatePopulation.js'
-import type { FaceSpace } from './FaceSpace.js'
+import type { FaceSpace, FaceSpaces } from './FaceSpace.js'
 import { factorAnalysis } from './factorAnalysis.js'
 import { covariance, personMeans, type ScanCoordinates } from './ScanCoordinates.js'
 import type { Span } from './Span.js'
@@ -17,14 +17,9 @@ export interface ClosedFormOptions {
   withinFactors: number
 }
 
-/** Three models of the same scans. */
-export interface ClosedForm {
+/** Three models of the same scans, and what they are made from. */
+export interface ClosedForm extends FaceSpaces {
   population: Population
-  sphere: FaceSpace
-  /** The same without the sphere. */
-  linear: FaceSpace
-  /** Principal components of the single scans, expressions taken out; K of them. */
-  pca: FaceSpace
 }
 
 /**
@@ -49,10 +44,13 @@ export function closedForm(
 
   const { within, noise } = withinModel(population, loadings, span, template, withinFactors)
   const linear: FaceSpace = { mean, basis: loadings, within, noise }
-  const sphere: FaceSpace = {
-    ...linear,
-    radius: sphereRadius(identityLengths(scans, population, linear, span), dimensions),
-  }
+  const offset = multiply(span.expressions, asColumn(population.meanExpression)).data
+  const lengths = identityLengths(
+    scans,
+    mean.map((value, j) => value + offset[j]!),
+    loadings,
+  )
+  const sphere: FaceSpace = { ...linear, radius: sphereRadius(lengths, dimensions) }
   return { population, sphere, linear, pca: principalComponents(scans, population, span, identityCount) }
 }
 
@@ -75,17 +73,16 @@ export function withinModel(
   return { within: loadings, noise: Math.sqrt(noise) }
 }
 
-/** How far each training identity is from the mean, in coordinates with variance 1: of its mean scan, nothing shrunk. */
-function identityLengths(
-  scans: ScanCoordinates,
-  { mean, meanExpression }: Population,
-  { basis }: FaceSpace,
-  span: Span,
-): Float64Array {
-  const offset = multiply(span.expressions, new Matrix(meanExpression.length, 1, meanExpression)).data
-  const expected = mean.map((value, j) => value + offset[j]!)
-  const along = multiply(centred(personMeans(scans.coordinates, scans), expected), basis)
-  // The loadings are orthogonal: their squared lengths are the variances.
+/**
+ * How far the people of scans are from the mean, in coordinates with variance 1: those of their mean scans, nothing shrunk.
+ *
+ * @param mean [R] of the scans.
+ * @param basis [R,D] orthogonal loadings.
+ * @returns [g]
+ */
+export function identityLengths(scans: ScanCoordinates, mean: ArrayLike<number>, basis: Matrix): Float64Array {
+  const along = multiply(centred(personMeans(scans.coordinates, scans), mean), basis)
+  // Squared lengths of the loadings are the variances.
   const variances = new Float64Array(basis.columns)
   for (let i = 0; i < basis.rows; i++) for (const [k, value] of basis.row(i).entries()) variances[k]! += value * value
   return Float64Array.from({ length: along.rows }, (_, i) =>

@@ -2,11 +2,11 @@ import type { TrainingData } from '../../corpus/TrainingData.js'
 import { SfmError } from '../../errors.js'
 import { multiply } from '../../linear/index.js'
 import type { ModelData } from '../../model/ModelData.js'
-import { asColumn, scaled } from '../matrices.js'
+import { asColumn } from '../matrices.js'
 import type { TrainingContext } from '../TrainingContext.js'
 import { assembleModel } from './assembleModel.js'
 import { type ClosedForm, closedForm } from './closedForm.js'
-import type { FaceSpace } from './FaceSpace.js'
+import type { FaceSpace, FaceSpaces } from './FaceSpace.js'
 import { findSpan } from './findSpan.js'
 import { Mirror } from './mirror.js'
 import { readScans, requireDisjointSplits } from './readScans.js'
@@ -14,6 +14,7 @@ import { readCoordinates } from './ScanCoordinates.js'
 import { STAGE1_DEFAULTS, type Stage1Options } from './Stage1Options.js'
 import { type ScanStore, storeFromCheckpoint, storeToCheckpoint } from './scanStore.js'
 import { type SpaceValidation, validateSpace } from './validateSpace.js'
+import { withAlpha } from './withAlpha.js'
 
 /** What came of learning from scans. */
 export interface Stage1Report {
@@ -174,13 +175,8 @@ function chooseAlpha(form: ClosedForm, asked: number | 'auto', judge: Judge, con
   return best!.alpha
 }
 
-function withAlpha({ sphere, linear, pca }: ClosedForm, alpha: number): Record<'sphere' | 'linear' | 'pca', FaceSpace> {
-  const weigh = (space: FaceSpace): FaceSpace => ({ ...space, within: scaled(alpha, space.within!) })
-  return { sphere: weigh(sphere), linear: weigh(linear), pca }
-}
-
 function assemble(
-  { sphere, linear, pca }: Record<'sphere' | 'linear' | 'pca', FaceSpace>,
+  { sphere, linear, pca }: FaceSpaces,
   span: ScanStore['span'],
   template: ModelData,
 ): Pick<Stage1Result, 'model' | 'pca' | 'ablation'> {
