@@ -8,13 +8,15 @@ import type { TwoCovariance } from './twoCovariance.js'
 const DRAWS = 20_000
 
 /** The share of a latent's variance that is the person's own is kept above this: a column is divided by its root. */
-const LEAST_SHARE = 0.02
+export const LEAST_SHARE = 0.02
 
 /** What folding made, besides the model. */
 export interface FoldedModel {
   model: ModelData
-  /** [k] share of each latent's variance that is the person's own, descending. */
+  /** [k] share of each latent's variance that is the person's own. */
   shares: Float64Array
+  /** [k] the latents' variance over photos. */
+  variances: Float64Array
   /** [k,k] from the dictionary's coordinates (less the mean's) to the folded latents at unit scale. */
   metric: Matrix
 }
@@ -51,30 +53,48 @@ export function foldMetric(base: ModelData, dictionary: ShapeDictionary, statist
   const metric = multiply(vectors, inverseRoot, { transposeA: true })
   for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) metric.data[i * k + j]! *= deviations[i]!
 
-  const { radius, spread } = reach(deviations)
-  return { model: assemble(base, dictionary, mean, shapes, shares, radius, spread), shares, metric }
+  return {
+    model: modelOfLatents(base, dictionary, { mean, shapes, variances: shares, shares }),
+    shares,
+    variances: shares,
+    metric,
+  }
 }
 
-function assemble(
+/** Latents whose prior is independent in each: what a model's identity is made of. */
+export interface DiagonalLatents {
+  /** [R] the mean face, in the dictionary's coordinates. */
+  mean: Float64Array
+  /** [R,k] what a unit of each latent is, likewise. */
+  shapes: Matrix
+  /** [k] of the latents of photos. */
+  variances: Float64Array
+  /** [k] the part of them that is the person's own. */
+  shares: Float64Array
+}
+
+/**
+ * The model with these latents, on the sphere.
+ *
+ * @param base Gives all but the identity.
+ */
+export function modelOfLatents(
   base: ModelData,
   dictionary: ShapeDictionary,
-  mean: Float64Array,
-  shapes: Matrix,
-  shares: Float64Array,
-  radius: number,
-  spread: number,
+  { mean, shapes, variances, shares }: DiagonalLatents,
 ): ModelData {
-  const k = mean.length
+  const k = shapes.columns
+  const { radius, spread } = reach(variances.map(Math.sqrt))
   const stride = 3 * base.vertexCount
   const identityBasis = new Float32Array((k + 1) * stride)
   const column = new Float64Array(stride)
   for (let j = 0; j < k; j++) {
     column.fill(0)
-    for (let i = 0; i < k; i++) addTo(column, radius * shapes.at(i, j), dictionary.shapes, i * stride)
+    for (let i = 0; i < dictionary.size; i++) addTo(column, radius * shapes.at(i, j), dictionary.shapes, i * stride)
     identityBasis.set(column, j * stride)
   }
   const centre = Float64Array.from(dictionary.mean)
-  for (let i = 0; i < k; i++) addTo(centre, mean[i]!, dictionary.shapes, i * stride)
+  for (let i = 0; i < dictionary.size; i++) addTo(centre, mean[i]!, dictionary.shapes, i * stride)
 
   const K = k + 1
   const identityPriorMean = new Float32Array(K)
@@ -83,7 +103,7 @@ function assemble(
   const identityPersonShare = new Float32Array(K).fill(1)
   for (let i = 0; i < k; i++) {
     const unit = spread / radius
-    identityPriorFactor[i * K + i] = unit * Math.sqrt(shares[i]!)
+    identityPriorFactor[i * K + i] = unit * Math.sqrt(variances[i]!)
     identityPersonShare[i] = shares[i]!
   }
   return {
