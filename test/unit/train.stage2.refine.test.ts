@@ -351,7 +351,7 @@ describe('refining the metric', () => {
     'folds in what it learned: cosines are those that were judged: %s',
     async (parameters) => {
       const { folded: refined, report } = await refine({ parameters })
-      const basis = invert(refined.metric)
+      const { basis } = refined
       const precision = diagonal(refined.variances.map((value) => 1 / value))
       // The mean face that was learned stands in the model, not in the latents.
       const mean = meanOf(refined.model)
