@@ -11,7 +11,7 @@ import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { rigidFields } from './alignFaces.js'
 import { type ShapeSpace, shapeSpaceOf } from './ShapeSpace.js'
-import { likeliest, nearest } from './sphereSolutions.js'
+import { likeliest, nearest, onSphere } from './sphereSolutions.js'
 
 /** What besides the identity may move a face. Small rigid motions always do. */
 export interface DenseModelOptions {
@@ -39,10 +39,20 @@ export interface BestFits {
   readonly coefficients: Matrix
 }
 
+/** The Gram matrix G in blocks, a for the identity and b for the nuisances, K = G_bb + variance * precisions. */
+interface Elimination {
+  /** [D,D] G_aa - G_ab K^-1 G_ba */
+  inner: Matrix
+  /** [D,P - D] G_ab K^-1 */
+  across: Matrix
+  /** K = L L^T */
+  factor: Matrix
+}
+
 /** Where expressions are free, they are all but free: only what the data leave open is held by their prior. */
 const FREE = 1e-4
 
-/** Rigid motion is free. */
+/** Fields of rigid motion: the last columns, free of any prior. */
 const RIGID = 6
 
 /**
@@ -132,10 +142,10 @@ export class DenseModel {
    */
   identities({ products }: Moments, noise: number): Matrix {
     const variance = noise * noise
-    const { inner, elimination } = this.#eliminated(variance)
-    const { values, vectors } = symmetricEigen(inner.data.length ? scaled(inner, 1 / variance) : inner)
+    const { inner, across } = this.#eliminated(variance)
+    const { values, vectors } = symmetricEigen(scaled(inner, 1 / variance))
     const information = values.map((value) => Math.max(0, value))
-    const shifts = multiply(scaled(this.#reduced(products, elimination), 1 / variance), vectors)
+    const shifts = multiply(scaled(this.#reduced(products, across), 1 / variance), vectors)
     const x = new Matrix(shifts.rows, shifts.columns)
     for (let i = 0; i < x.rows; i++) x.row(i).set(likeliest(shifts.row(i), information, this.space.radius))
     return multiply(x, vectors, { transposeB: true })
@@ -146,36 +156,26 @@ export class DenseModel {
    *
    * @param modes At most D.
    */
-  bestFits({ products, squares }: Moments, modes = this.modes): BestFits {
-    const D = this.modes
-    const { inner, elimination, factor } = this.#eliminated(FREE)
-    const { values, vectors } = symmetricEigen(block(inner, modes))
+  bestFits(moments: Moments, modes = this.modes): BestFits {
+    const elimination = this.#eliminated(FREE)
+    const { values, vectors } = symmetricEigen(block(elimination.inner, modes))
     const floor = 1e-12 * Math.max(values[0] ?? 0, 1e-12)
     const sizes = values.map((value) => Math.max(floor, value))
-    const shifts = multiply(firstColumns(this.#reduced(products, elimination), modes), vectors)
+    const shifts = multiply(firstColumns(this.#reduced(moments.products, elimination.across), modes), vectors)
     const turned = new Matrix(shifts.rows, modes)
     for (let i = 0; i < turned.rows; i++) turned.row(i).set(nearest(shifts.row(i), sizes, this.space.radius))
-    const u = multiply(turned, vectors, { transposeB: true })
+    return this.#completed(moments, multiply(turned, vectors, { transposeB: true }), elimination)
+  }
 
-    const coefficients = new Matrix(products.rows, products.columns)
-    const nuisances = lastColumns(products, D)
-    const errors = new Float64Array(products.rows)
-    const moved = multiply(u, firstRows(elimination, modes))
-    const own = solveCholesky(factor, nuisances.transpose()).transpose()
-    for (let i = 0; i < products.rows; i++) {
-      const row = coefficients.row(i)
-      row.set(u.row(i))
-      for (let b = 0; b < own.columns; b++) row[D + b] = own.at(i, b) - moved.at(i, b)
-    }
-    const images = multiply(coefficients, this.#gram)
-    const vertices = this.#columns.columns / 3
-    for (let i = 0; i < errors.length; i++) {
-      let square = squares[i]
-      const [c, g, image] = [coefficients.row(i), products.row(i), images.row(i)]
-      for (let p = 0; p < c.length; p++) square += c[p] * (image[p] - 2 * g[p])
-      errors[i] = Math.sqrt(Math.max(0, square) / vertices)
-    }
-    return { errors, coefficients }
+  /**
+   * How near faces of given identities come to faces, the rest fitted.
+   *
+   * @param x [n,D] identities, as {@link identities} returns them.
+   */
+  fitsOf(moments: Moments, x: Matrix): BestFits {
+    const u = new Matrix(x.rows, x.columns)
+    for (let i = 0; i < x.rows; i++) u.row(i).set(onSphere(x.row(i), this.space.radius))
+    return this.#completed(moments, u, this.#eliminated(FREE))
   }
 
   /**
@@ -192,34 +192,73 @@ export class DenseModel {
     return residuals
   }
 
+  /**
+   * What fits take for the faces where they do not move: with expressions, without rigid motion.
+   *
+   * @returns [n,3N] mm from the reference.
+   */
+  faces({ coefficients }: BestFits): Matrix {
+    const still = coefficients.copy()
+    for (let i = 0; i < still.rows; i++) still.row(i).fill(0, still.columns - RIGID)
+    const faces = multiply(still, this.#columns)
+    const offset = this.#offset.data
+    for (let i = 0; i < faces.data.length; i++) faces.data[i] -= offset[i % offset.length]
+    return faces
+  }
+
   #precision(p: number): number {
     return p < this.modes ? 1 : this.#precisions[p - this.modes]
   }
 
-  /** G_aa - G_ab K^-1 G_ba with K = G_bb + variance * precisions, and G_ab K^-1 [D,P - D], and K's factor. */
-  #eliminated(variance: number): { inner: Matrix; elimination: Matrix; factor: Matrix } {
+  /**
+   * The likeliest nuisances for given coordinates of the identity, and the errors of both together.
+   *
+   * @param u [n,k] the first k coordinates.
+   */
+  #completed({ products, squares }: Moments, u: Matrix, { across, factor }: Elimination): BestFits {
+    const D = this.modes
+    const moved = multiply(u, firstRows(across, u.columns))
+    const own = solveCholesky(factor, lastColumns(products, D).transpose()).transpose()
+    const coefficients = new Matrix(products.rows, products.columns)
+    for (let i = 0; i < coefficients.rows; i++) {
+      const row = coefficients.row(i)
+      row.set(u.row(i))
+      for (let b = 0; b < own.columns; b++) row[D + b] = own.at(i, b) - moved.at(i, b)
+    }
+    const images = multiply(coefficients, this.#gram)
+    const vertices = this.#columns.columns / 3
+    const errors = squares.map((square, i) => {
+      const [c, g, image] = [coefficients.row(i), products.row(i), images.row(i)]
+      let left = square
+      for (let p = 0; p < c.length; p++) left += c[p] * (image[p] - 2 * g[p])
+      return Math.sqrt(Math.max(0, left) / vertices)
+    })
+    return { errors, coefficients }
+  }
+
+  #eliminated(variance: number): Elimination {
     const D = this.modes
     const G = this.#gram
     const inner = block(G, D)
-    const across = new Matrix(G.rows - D, D)
+    const mixed = new Matrix(G.rows - D, D)
     const system = new Matrix(G.rows - D, G.rows - D)
     for (let b = 0; b < system.rows; b++) {
-      across.row(b).set(G.row(D + b).subarray(0, D))
+      mixed.row(b).set(G.row(D + b).subarray(0, D))
       system.row(b).set(G.row(D + b).subarray(D))
       system.data[b * system.rows + b] += variance * this.#precisions[b]
     }
     const factor = cholesky(ridged(system))
-    const solved = solveCholesky(factor, across)
-    const taken = multiply(across, solved, { transposeA: true })
+    const solved = solveCholesky(factor, mixed)
+    const taken = multiply(mixed, solved, { transposeA: true })
     for (let i = 0; i < D; i++)
       for (let j = 0; j < D; j++) inner.data[i * D + j] -= (taken.at(i, j) + taken.at(j, i)) / 2
-    return { inner, elimination: solved.transpose(), factor }
+    return { inner, across: solved.transpose(), factor }
   }
 
   /** g_a - G_ab K^-1 g_b of each face, [n,D]. */
-  #reduced(products: Matrix, elimination: Matrix): Matrix {
+  #reduced(products: Matrix, across: Matrix): Matrix {
     const own = firstColumns(products, this.modes)
-    const taken = multiply(lastColumns(products, this.modes), elimination, { transposeB: true })
+    const taken = multiply(lastColumns(products, this.modes), across, { transposeB: true })
     for (let i = 0; i < own.data.length; i++) own.data[i] -= taken.data[i]
     return own
   }

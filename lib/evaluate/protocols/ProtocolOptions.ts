@@ -1,4 +1,5 @@
 import type { Split } from '../../corpus/TrainingData.js'
+import type { FitterOptions } from '../../fit/FitterOptions.js'
 import type { BootstrapOptions } from '../bootstrap.js'
 
 /** What all protocols may be told. */
@@ -7,6 +8,8 @@ export interface ProtocolOptions {
   split?: Split | undefined
   /** Of the intervals. */
   bootstrap?: BootstrapOptions | undefined
+  /** How landmarks are fitted; as `sfm fit` does by default. */
+  fitter?: FitterOptions | undefined
   signal?: AbortSignal | undefined
   /** Hears what is being done. */
   progress?: ((what: string) => void) | undefined

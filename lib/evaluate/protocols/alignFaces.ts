@@ -7,15 +7,17 @@ import { alignPoints } from '../alignment.js'
  *
  * @param vertices [n,3N] mm, one face after the other.
  * @param reference [3N] mm.
+ * @param targets [n,3N] mm: what each face is to be moved onto, less the reference; the reference itself without.
  * @returns [n,3N] mm.
  * @throws SfmError INVALID_ARGUMENT
  */
-export function alignFaces(vertices: Float32Array, reference: Float64Array): MatrixLike {
+export function alignFaces(vertices: Float32Array, reference: Float64Array, targets?: MatrixLike): MatrixLike {
   const width = reference.length
   const displacements = new Float32Array(vertices.length)
   for (let start = 0; start < vertices.length; start += width) {
     const face = vertices.subarray(start, start + width)
-    const { rotation: r, translation: t } = alignPoints(face, reference)
+    const target = targets ? reference.map((value, i) => value + targets.data[start + i]) : reference
+    const { rotation: r, translation: t } = alignPoints(face, target)
     for (let i = 0; i < width; i += 3) {
       const [x, y, z] = [face[i], face[i + 1], face[i + 2]]
       for (let a = 0; a < 3; a++)

@@ -4,14 +4,15 @@ import { setImmediate } from 'node:timers/promises'
 import { throwIfAborted } from '../../aborts.js'
 import type { TrainingData } from '../../corpus/TrainingData.js'
 import { Matrix } from '../../linear/index.js'
-import { Bootstrap } from '../bootstrap.js'
+import { Bootstrap, type Estimate, itemWeights } from '../bootstrap.js'
 import { numberPeople, type People } from '../people.js'
+import { mean } from '../statistics.js'
 import { alignFaces } from './alignFaces.js'
 import { type Clustering, clusteringOf } from './clustering.js'
 import { DenseModel, type Moments } from './DenseModel.js'
 import { type EvaluatedModel, requireOneTopology } from './EvaluatedModel.js'
 import type { ProtocolOptions } from './ProtocolOptions.js'
-import { labelOf, requirePeople, selectionOf } from './testFaces.js'
+import { type Faces, labelOf, neutralFaces, requirePeople, selectionOf } from './testFaces.js'
 import { somePairs } from './trialSubset.js'
 
 /** What {@link denseClustering} may be told. */
@@ -27,6 +28,8 @@ export interface ModelDenseClustering extends Clustering {
   noise: number
   /** [n] x ~ N(0, I) by the model's prior. */
   latents: Float64Array[]
+  /** mm, mean RMS distance of the face at rest that a scan gives from the truth, where that is known. */
+  neutralError?: Estimate
 }
 
 /** What {@link denseClustering} found. */
@@ -74,6 +77,7 @@ export async function denseClustering(
   if (kinds.size < 2) return undefined
 
   const bootstrap = new Bootstrap(people.count, bootstrapOptions)
+  const truth = await neutralFaces(data, options)
   const results: ModelDenseClustering[] = []
   for (const [m, model] of dense.entries()) {
     await setImmediate()
@@ -82,9 +86,35 @@ export async function denseClustering(
     const noise = model.noise(moments)
     const x = model.identities(moments, noise)
     const latents = Array.from({ length: x.rows }, (_, i) => x.row(i))
-    results.push({ key: models[m].key, noise, latents, ...clusteringOf(latents, people, pairs, bootstrap) })
+    const found = { key: models[m].key, noise, latents, ...clusteringOf(latents, people, pairs, bootstrap) }
+    if (truth === undefined) results.push(found)
+    else {
+      const errors = neutralErrors(new DenseModel(models[m].model.data, { reference }), x, subjects, truth, reference)
+      const { error } = bootstrap.estimate((multiplicity) => ({
+        error: mean(errors, itemWeights(people, multiplicity)),
+      }))
+      results.push({ ...found, neutralError: error })
+    }
   }
   return { scans: subjects.length, people, models: results }
+}
+
+/** [n] mm, of the faces at rest of identities x that scans gave, rigid motion apart. */
+function neutralErrors(
+  model: DenseModel,
+  x: Matrix,
+  subjects: readonly string[],
+  truth: Faces,
+  reference: Float64Array,
+): Float64Array {
+  const { products, squares } = model.moments(alignFaces(truth.vertices, reference))
+  const rows = new Map(truth.subjects.map((subject, row) => [subject, row]))
+  const own = subjects.map((subject) => rows.get(subject) ?? 0)
+  const moments = {
+    products: Matrix.from(own.map((row) => products.row(row))),
+    squares: Float64Array.from(own, (row) => squares[row]),
+  }
+  return model.fitsOf(moments, x).errors
 }
 
 function joined(parts: readonly Moments[]): Moments {

@@ -17,6 +17,7 @@ import {
   representationSection,
   scanSection,
 } from './sections.js'
+import { requirePeople } from './testFaces.js'
 
 /** What models are evaluated with: one of these at least. */
 export interface EvaluationData {
@@ -68,6 +69,7 @@ export async function evaluateModels(
   }
   const derived: EvaluationReport['models'] = []
   if (data !== undefined) {
+    requirePeople(data, options)
     const { split = 'test' } = options
     Object.assign(settings, { data: data.description.name, part: split, people: data.subjects(split).length })
     if (data.subjects(split, 'scans').length > 0) {

@@ -16,9 +16,9 @@ const BLOCK = 256
 export async function fitLandmarks(
   { name, model }: EvaluatedModel,
   observations: readonly Observation[],
-  { signal, progress }: ProtocolOptions,
+  { fitter: options = {}, signal, progress }: ProtocolOptions,
 ): Promise<FitResult[]> {
-  await using fitter = await model.createFitter({ posterior: true })
+  await using fitter = await model.createFitter({ ...options, posterior: true })
   const results: FitResult[] = []
   for (let start = 0; start < observations.length; start += BLOCK) {
     throwIfAborted(signal)

@@ -3,6 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { throwIfAborted } from '../../aborts.js'
 import type { TrainingData } from '../../corpus/TrainingData.js'
+import type { MatrixLike } from '../../linear/index.js'
 import { Bootstrap, type Estimate, itemWeights } from '../bootstrap.js'
 import { numberPeople, type People } from '../people.js'
 import { compactness, specificity } from '../shapes.js'
@@ -15,7 +16,7 @@ import { labelOf, neutralFaces, requirePeople, selectionOf } from './testFaces.j
 
 /** What {@link representation} may be told. */
 export interface RepresentationOptions extends ProtocolOptions {
-  /** K of the table; default 16, 32, 64, 100, and the largest K of the models. */
+  /** K of the table; default 16, 32, 64, 100, and those of the models. */
   sizes?: readonly number[] | undefined
   /** Faces drawn from each model for its specificity; default 200. */
   samples?: number | undefined
@@ -100,14 +101,15 @@ export async function representation(
     for (const [m, { dense, shards, perVertex }] of fitted.entries()) {
       await setImmediate()
       throwIfAborted(signal)
-      const moments = dense.moments(displacements)
+      const placed = placedBest(dense, faces.vertices, displacements, reference)
+      const moments = dense.moments(placed)
       const errorsAt = new Map<number, Float64Array>()
       for (const size of [...new Set([...sizes, ...CURVE])]) {
         const modes = modesAt(models[m], dense.modes, size)
         if (modes !== undefined && !errorsAt.has(modes)) errorsAt.set(modes, dense.bestFits(moments, modes).errors)
       }
       const best = dense.bestFits(moments)
-      addDistances(dense.residuals(displacements, best).data, perVertex)
+      addDistances(dense.residuals(placed, best).data, perVertex)
       shards.push(errorsAt)
     }
   }
@@ -146,13 +148,30 @@ export async function representation(
   return { faces: neutral ? 'neutral' : 'scans', count: subjects.length, people, models: results }
 }
 
+/**
+ * Faces moved to where the model fits them best. Alignment with the mean face alone turns a face a little, and turned faces
+ * of a model are not quite in its space any more.
+ */
+function placedBest(
+  dense: DenseModel,
+  vertices: Float32Array,
+  displacements: MatrixLike,
+  reference: Float64Array,
+): MatrixLike {
+  const fitted = dense.faces(dense.bestFits(dense.moments(displacements)))
+  return alignFaces(vertices, reference, fitted)
+}
+
 /** By number of modes: errors of the faces of a shard. */
 type Shard = Map<number, Float64Array>
 
 function sizesOf(models: readonly EvaluatedModel[], given: readonly number[] = SIZES): number[] {
-  const largest = Math.max(...models.map(({ model }) => model.identityCount))
-  const some = given.filter((size) => size <= largest)
-  return given === SIZES || some.length === 0 ? [...new Set([...some, largest])].sort((a, b) => a - b) : [...some]
+  const whole = models.map(({ model }) => model.identityCount)
+  const some = given.filter((size) => size <= Math.max(...whole))
+  if (given !== SIZES && some.length > 0) return some
+  // A linear model of one mode less than another has latents is shown beside it.
+  const own = whole.filter((size) => !whole.includes(size + 1))
+  return [...new Set([...some, ...own])].sort((a, b) => a - b)
 }
 
 /** How many modes a model of this size has, if it is one; the last is the sphere's. */

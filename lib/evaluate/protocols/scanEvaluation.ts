@@ -71,7 +71,7 @@ export async function scanEvaluation(
   scans: () => AsyncIterable<ScanWithImages>,
   options: ScanEvaluationOptions = {},
 ): Promise<ScanEvaluation> {
-  const { signal, progress, scale = false, bootstrap: bootstrapOptions } = options
+  const { fitter, signal, progress, scale = false, bootstrap: bootstrapOptions } = options
   const found = models.map((): Float64Array[] => [])
   const labels: { subject: string; condition: string | undefined }[] = []
   const corners = models.map((each) => landmarksOf(each))
@@ -80,7 +80,7 @@ export async function scanEvaluation(
     count++
     progress?.(`scan ${scan.id}`)
     for (const [m, each] of models.entries()) {
-      const results = await fitLandmarks(each, scan.images, { signal })
+      const results = await fitLandmarks(each, scan.images, { fitter, signal })
       for (const { identity } of results) {
         await setImmediate()
         throwIfAborted(signal)

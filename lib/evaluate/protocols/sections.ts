@@ -179,8 +179,15 @@ const CLUSTERING_COLUMNS: readonly ReportColumn[] = [
 
 type Clustered = Clustering & { key: string }
 
-function clusteringTable(found: readonly Clustered[]): Pick<ReportSection, 'rows' | 'differences'> {
-  const measures = ({ ratio, distanceRatio, silhouette }: Clustering) => ({ ratio, distanceRatio, silhouette })
+/** @param further Measures of the fits that are compared by cosine. */
+function clusteringTable<Found extends Clustered>(
+  found: readonly Found[],
+  further: (each: Found) => Record<string, Estimate | undefined> = () => ({}),
+): Pick<ReportSection, 'rows' | 'differences'> {
+  const measures = (each: Found) => {
+    const { ratio, distanceRatio, silhouette } = each
+    return { ratio, distanceRatio, silhouette, ...further(each) }
+  }
   const rows = found.flatMap((each): ReportRow[] => [
     {
       model: each.key,
@@ -285,8 +292,8 @@ export function denseSection(models: readonly EvaluatedModel[], found: DenseClus
       key: 'dense',
       title: 'Clustering of dense scans',
       text: `Identities of ${found.scans} scans of ${found.people.count} people, fitted by all vertices with expressions, variation within people and rigid motion as nuisances.`,
-      columns: [...CLUSTERING_COLUMNS],
-      ...clusteringTable(found.models),
+      columns: [...CLUSTERING_COLUMNS, { key: 'neutralError', name: 'error at rest', unit: 'mm', better: 'lower' }],
+      ...clusteringTable(found.models, ({ neutralError }) => ({ neutralError })),
       plots: pictures.plots,
       notes: found.models.map(
         ({ key, noise }) => `${nameOf(models, key)} leaves ${noise.toPrecision(2)} mm of a coordinate unexplained.`,

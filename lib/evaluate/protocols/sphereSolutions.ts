@@ -49,6 +49,13 @@ export function nearest(b: Float64Array, s: Float64Array, radius = Number.POSITI
   return shrunk(b, s, high)
 }
 
+/** u = r sin(|x| / r) x / |x|, or x where there is no radius. */
+export function onSphere(x: Float64Array, radius?: number): Float64Array {
+  const length = lengthOf(x)
+  if (radius === undefined || length === 0) return x
+  return x.map((value) => (value * radius * Math.sin(length / radius)) / length)
+}
+
 function weightAt(rho: number): number {
   return rho === 0 ? 1 : Math.asin(rho) / (rho * Math.sqrt((1 - rho) * (1 + rho)))
 }
