@@ -295,9 +295,11 @@ export function denseSection(models: readonly EvaluatedModel[], found: DenseClus
       columns: [...CLUSTERING_COLUMNS, { key: 'neutralError', name: 'error at rest', unit: 'mm', better: 'lower' }],
       ...clusteringTable(found.models, ({ neutralError }) => ({ neutralError })),
       plots: pictures.plots,
-      notes: found.models.map(
-        ({ key, noise }) => `${nameOf(models, key)} leaves ${noise.toPrecision(2)} mm of a coordinate unexplained.`,
-      ),
+      notes: [
+        `Noise that the fits expected of a coordinate, ${
+          found.tuned ? 'chosen by people of another part' : 'which is what the models leave of these scans'
+        }: ${found.models.map(({ key, noise }) => `${nameOf(models, key)} ${noise.toPrecision(2)} mm`).join(', ')}.`,
+      ],
     },
     plots: pictures.files,
   }
