@@ -156,6 +156,32 @@ describe('a model learned from scans', () => {
   })
 })
 
+describe('models without', () => {
+  it('expressions', async () => {
+    const bare = {
+      ...template,
+      expressionCount: 0,
+      expressionBasis: new Float32Array(0),
+      expressionBounds: new Float32Array(0),
+      expressionStddev: new Float32Array(0),
+      metadata: { ...template.metadata, expressionNames: [] },
+    }
+    const { model } = await trainFromScans(
+      uncheckedData(bare, [shard], { train: subjects }),
+      { ...OPTIONS, objective: 'angular-margin' },
+      new MemoryContext(),
+    )
+    expect(model.expressionCount).toBe(0)
+    expect(writeModel(model).length).toBeGreaterThan(1000)
+  })
+
+  it('variation within people', async () => {
+    const { model } = await trainFromScans(corpus, { ...OPTIONS, withinFactors: 0 }, new MemoryContext())
+    expect(model.withinIdentityBasis).toBeUndefined()
+    expect(writeModel(model).length).toBeGreaterThan(1000)
+  })
+})
+
 describe('few scans', () => {
   it('are enough where some people have one only', async () => {
     const seen = new Map<string, number>()
