@@ -4,13 +4,14 @@ import { multiply } from '../../linear/index.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { asColumn } from '../matrices.js'
 import type { TrainingContext } from '../TrainingContext.js'
+import { refine } from './angularMargin/refine.js'
 import { assembleModel } from './assembleModel.js'
 import { type ClosedForm, closedForm } from './closedForm.js'
 import type { FaceSpace, FaceSpaces } from './FaceSpace.js'
 import { findSpan } from './findSpan.js'
 import { Mirror } from './mirror.js'
 import { readScans, requireDisjointSplits } from './readScans.js'
-import { readCoordinates } from './ScanCoordinates.js'
+import { firstPeople, readCoordinates } from './ScanCoordinates.js'
 import { STAGE1_DEFAULTS, type Stage1Options } from './Stage1Options.js'
 import { type ScanStore, storeFromCheckpoint, storeToCheckpoint } from './scanStore.js'
 import { type SpaceValidation, validateSpace } from './validateSpace.js'
@@ -52,6 +53,9 @@ export interface Stage1Result {
 /** Values that `auto` chooses alpha from. */
 const ALPHAS = [1, 0.85, 0.7, 0.5, 0.35] as const
 
+/** Scans of validation people that models are judged by, at most: every one is compared with every other. */
+const JUDGES = 1500
+
 const STAGE = 'scans'
 
 /**
@@ -80,6 +84,12 @@ export async function trainFromScans(
   const judge = judgeOf(store, form, template)
   const alpha = chooseAlpha(form, settled.alpha, judge, context)
   const spaces = withAlpha(form, alpha)
+  if (settled.objective === 'angular-margin') {
+    context.progress(0.8, 'angular margin')
+    const inputs = { span, population: form.population, expressionStddev: template.expressionStddev, judge }
+    const start = { ...spaces.sphere, radius: spaces.sphere.radius! }
+    spaces.sphere = await refine(start, train, inputs, settled.angularMargin, context)
+  }
   context.progress(0.9, 'models')
   await context.breathe()
   const [ofModel, ofPca, ofLinear] = [judge(spaces.sphere), judge(spaces.pca), judge(spaces.linear)]
@@ -140,7 +150,7 @@ async function readStore(
   const train = await readCoordinates(scans(), span)
   const store: ScanStore = { span, train }
   if (data.subjects('validation', 'scans').length > 0)
-    store.validation = await readCoordinates(readScans(data, template, 'validation', signal), span)
+    store.validation = firstPeople(await readCoordinates(readScans(data, template, 'validation', signal), span), JUDGES)
   await context.checkpoint.save(STAGE, storeToCheckpoint(store))
   return store
 }
