@@ -82,6 +82,7 @@ export interface NativeModelTensors {
   expressionBasis: Float32Array | Uint16Array
   expressionBounds: Float32Array
   expressionStddev: Float32Array
+  expressionMean?: Float32Array | undefined
   identityPriorMean?: Float32Array | undefined
   identityPriorFactor?: Float32Array | undefined
   triangles: Int32Array

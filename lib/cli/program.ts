@@ -168,6 +168,24 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
     })
 
   addCorpusCommand(program, cli, finish)
+
+  program
+    .command('evaluate')
+    .description('how good a model is, beside PCA and the ablation of its training')
+    .argument('<MODEL>', 'model file')
+    .option('--against <MODEL...>', 'models to compare it with; pca: the one that training left beside it')
+    .option('--corpus <FOLDER>', 'evaluates with this corpus; by default with the test people of the training')
+    .addOption(new Option('--split <PART>', 'of the corpus').choices(['train', 'validation', 'test']))
+    .option('--landmarks <FILE...>', 'evaluates with photos: landmarks with subject, and collection')
+    .option('--scans <FOLDER>', 'evaluates with scans and images of the same people')
+    .option('--scale', 'fits the size of reconstructions to the scans as well')
+    .option('--out <DIR>', 'folder of the report; by default evaluation/ beside the model')
+    .option('--resamples <N>', 'of the confidence intervals (default: 1000)', positiveInteger)
+    .option('--jobs <N>', 'threads; as many as the machine has by default', positiveInteger)
+    .addOption(json())
+    .action(async (path: string, options) => {
+      finish(await (await import('./evaluate.js')).evaluate(path, options, cli))
+    })
 }
 
 function version(): string {

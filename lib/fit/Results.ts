@@ -3,6 +3,7 @@ import type { NativeFits } from '../native.js'
 import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
 import type { Observation } from './Observation.js'
 import { type Posterior, triangle } from './Posterior.js'
+import { personPosterior } from './personPosterior.js'
 import { posteriorToJson } from './posteriorJson.js'
 
 /** Places in a record; the order of native/core/Batch.h's FitRecord. */
@@ -57,6 +58,8 @@ export interface ResultSizes {
   identityCount: number
   embeddingCount: number
   expressionNames: readonly string[]
+  /** [D] of each latent's variance, the person's own; all of it without. */
+  personShare: Float32Array | undefined
 }
 
 /**
@@ -94,7 +97,7 @@ export function resultOf(
   const residuals = take(landmarkCount)
   const weights = take(landmarkCount)
   const posterior: Posterior | undefined =
-    withPosterior && !failed ? { information: take(triangle(D)), shift: take(D) } : undefined
+    withPosterior && !failed ? posteriorOf({ information: take(triangle(D)), shift: take(D) }, sizes) : undefined
   const outliers: number[] = []
   for (let l = 0; l < landmarkCount; l++) if ((weights[l] as number) < OUTLIER_WEIGHT) outliers.push(l)
   const expression: Record<string, number> = {}
@@ -122,6 +125,10 @@ export function resultOf(
     identity_uncertainty: failed ? null : at(RECORD.uncertainty),
     ...(posterior && { posterior }),
   })
+}
+
+function posteriorOf(posterior: Posterior, { personShare }: ResultSizes): Posterior {
+  return personShare ? personPosterior(posterior, personShare) : posterior
 }
 
 function message(status: FitStatus, usable: boolean, failure: number, iterations: number): string {

@@ -54,10 +54,17 @@ export interface ModelData {
   expressionBounds: Float32Array
   /** [E] of the prior. */
   expressionStddev: Float32Array
+  /** [E] of the prior; zeros without it. */
+  expressionMean?: Float32Array
   /** [K] unit vector; `sphere` models only. */
   identityPriorMean?: Float32Array
   /** [K,K] row-major L, L L^T = the covariance in the tangent space at the mean; `sphere` models only. */
   identityPriorFactor?: Float32Array
+  /**
+   * [K] 0..1: how much of each latent's variance is the person's own; the rest differs from one photo of a person to the
+   * next. Of `sphere` models whose prior is diagonal, its mean the last axis.
+   */
+  identityPersonShare?: Float32Array
   /** [F,3] counter-clockwise seen from outside. */
   triangles: Int32Array
   /** [Q,N,3]. */

@@ -78,6 +78,7 @@ export class SphereFaceModel {
       identityCount: data.identityCount,
       embeddingCount: data.metadata.latent === 'sphere' ? data.identityCount - 1 : data.identityCount,
       expressionNames: data.metadata.expressionNames,
+      personShare: data.identityPersonShare?.subarray(0, data.identityCount - 1),
     }
   }
 
@@ -246,7 +247,12 @@ export class SphereFaceModel {
     const posterior = fusePosteriors(results)
     const size = this.#fitterModel.embeddingCount
     const mean = posteriorMean(checkPosterior(posterior, 'posterior', size), 'posterior')
-    return { ...model.fromWhitened(mean), posterior }
+    const share = this.#fitterModel.personShare
+    if (!share) return { ...model.fromWhitened(mean), posterior }
+    // The posterior is of the person's own latents: the shape they have by themselves, and their direction.
+    const { identity } = model.fromWhitened(mean.map((value, i) => Math.sqrt(share[i]!) * value))
+    const length = Math.hypot(...mean)
+    return { identity, embedding: Float32Array.from(mean, (value) => (length > 0 ? value / length : 0)), posterior }
   }
 
   /**

@@ -15,3 +15,9 @@ function factor(reliability: number): number {
   if (reliability >= 0.5) return 1.5 - (Math.min(reliability, 1) - 0.5)
   return 3 - (1.5 * (Math.max(reliability, 0.1) - 0.1)) / 0.4
 }
+
+/** The reliability of a landmark so many times noisier than a good one: the inverse, for 1 to 3 times. */
+export function reliabilityOf(noiseFactor: number): number {
+  if (noiseFactor <= 1.5) return 2 - Math.max(noiseFactor, 1)
+  return 0.1 + (0.4 * (3 - Math.min(noiseFactor, 3))) / 1.5
+}

@@ -23,11 +23,13 @@ export function validatePrior({
   metadata,
   identityPriorMean: mean,
   identityPriorFactor: factor,
+  identityPersonShare: share,
   identityCount,
 }: ModelData): void {
   if (metadata.latent === 'gaussian') {
     requireNone(MODEL_TENSORS.identityPriorMean.name, mean)
     requireNone(MODEL_TENSORS.identityPriorFactor.name, factor)
+    requireNone(MODEL_TENSORS.identityPersonShare.name, share)
   } else if (mean && factor) {
     if (identityCount > MAX_IDENTITY_COUNT) {
       throw invalidModel(
@@ -38,7 +40,19 @@ export function validatePrior({
     }
     validateMean(mean)
     validateFactor(factor, mean)
+    if (share) validateShare(share, factor, mean)
   }
+}
+
+/** Shares are of the prior's axes: only a diagonal prior at the last axis has them one a latent. */
+function validateShare(share: Float32Array, factor: Float32Array, mean: Float32Array): void {
+  const where = tensorLabel(MODEL_TENSORS.identityPersonShare.name)
+  const bad = share.findIndex((value) => !(value >= 0 && value <= 1))
+  if (bad >= 0) throw invalidModel(where, 'numbers from 0 to 1', `${share[bad]} at ${bad}`)
+  const K = mean.length
+  const diagonal = Float32Array.from(mean, (_, k) => factor[k * (K + 1)]!)
+  if (!mean.subarray(0, K - 1).every((value) => value === 0) || !hasOnly(factor, diagonal))
+    throw invalidModel(where, 'a diagonal identity_prior_factor, its mean the last axis', 'another prior')
 }
 
 function requireNone(name: string, array: unknown): void {

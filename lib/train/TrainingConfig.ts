@@ -1,6 +1,7 @@
 import { OptionReader } from '../corpus/synthetic/OptionReader.js'
 import { invalidArgument } from '../errors.js'
 import { type AngularMarginOptions, STAGE1_DEFAULTS, type Stage1Options } from './stage1/Stage1Options.js'
+import { parseStage2Options, type Stage2Options } from './stage2/Stage2Options.js'
 
 /** Where people to learn from come from: a corpus on disk, or one drawn from a model as it is needed. */
 export type CorpusSource =
@@ -19,8 +20,13 @@ export interface TrainingConfig {
   /** Of all random numbers. */
   seed: number
   stage1: Stage1Options
-  /** Options of learning from photos; without them there is no second stage. */
-  stage2?: Readonly<Record<string, unknown>>
+  /**
+   * Landmarks of photos to learn from in stage 2: files, folders or patterns of JSON Lines with `subject` and, where
+   * people of several sources are in them, `collection`. Without it the corpus' own landmark sets.
+   */
+  photos?: string[]
+  /** Learning from photos; without it there is no second stage. */
+  stage2?: Stage2Options
 }
 
 /**
@@ -33,8 +39,9 @@ export interface TrainingConfig {
 export function parseTrainingConfig(value: unknown): TrainingConfig {
   const o = new OptionReader(value)
   const stage2 = o.value('stage2')
-  if (stage2 !== undefined && (typeof stage2 !== 'object' || Array.isArray(stage2)))
-    throw invalidArgument('stage2', 'an object of options', stage2)
+  const photos = o.value('photos') === undefined ? undefined : o.strings('photos', [])
+  if (photos && stage2 === undefined)
+    throw invalidArgument('stage2', 'options ({} for the defaults), as there are photos', stage2)
   const config: TrainingConfig = {
     name: name(o, 'name', 'my face model'),
     version: name(o, 'version', '1.0.0'),
@@ -42,7 +49,8 @@ export function parseTrainingConfig(value: unknown): TrainingConfig {
     out: name(o, 'out', 'out'),
     seed: o.integer('seed', 1),
     stage1: stage1(o.group('stage1')),
-    ...(stage2 !== undefined && { stage2: stage2 as Record<string, unknown> }),
+    ...(photos && { photos }),
+    ...(stage2 !== undefined && { stage2: parseStage2Options(stage2) }),
   }
   o.finish()
   return config

@@ -2,6 +2,8 @@ import type { TrainingData } from '../corpus/TrainingData.js'
 import type { ModelData } from '../model/ModelData.js'
 import type { Stage1Report } from './stage1/trainFromScans.js'
 import type { SpaceValidation } from './stage1/validateSpace.js'
+import type { PeopleMeasures } from './stage2/measurePeople.js'
+import type { Stage2Report } from './stage2/trainFromPhotos.js'
 import type { TrainingConfig } from './TrainingConfig.js'
 
 /** What people should know of a model before they use it, as Markdown. */
@@ -10,6 +12,7 @@ export function modelCard(
   data: TrainingData,
   template: ModelData,
   report: Stage1Report,
+  photos?: Stage2Report,
 ): string {
   const { description } = data
   const people = (split: 'train' | 'validation' | 'test') => data.subjects(split).length
@@ -34,9 +37,11 @@ export function modelCard(
       : '- Mirror images were not learned from.',
     `- Objective: ${stage1.objective}; alpha ${report.alpha}; seed ${seed}.`,
     '',
+    ...(photos ? photosSection(photos) : []),
     '## Figures',
     '',
     ...validationTable(report),
+    ...(photos ? photosTable(photos) : []),
     'The test people have not been looked at: `sfm evaluate model.safetensors --against pca` measures with them.',
     '',
     '## Limits',
@@ -66,6 +71,33 @@ function validationTable({ validation }: Stage1Report): string[] {
     row('on the sphere', validation.model),
     row('without the sphere', validation.linear),
     row('principal components', validation.pca),
+    '',
+  ]
+}
+
+function photosSection({ people, photos, kept }: Stage2Report): string[] {
+  const learned = `Landmarks of ${photos} photos of ${people} people taught it`
+  return [
+    kept
+      ? `- ${learned} how the latents of people differ, how one person's differ between photos (\`identity_person_share\`), how wide ` +
+        'expressions range, and where the detector puts its landmarks (`offset`, `reliability`). They are coordinates of landmarks: no picture was seen.'
+      : `- ${learned} nothing that told strangers apart better: what they say is not in the model.`,
+    '',
+  ]
+}
+
+function photosTable({ before, after }: Stage2Report): string[] {
+  const row = (name: string, { cosine, logLikelihoodRatio, logLikelihoodRatioOfSets, error }: PeopleMeasures) =>
+    `| ${name} | ${cosine.auc.toFixed(3)} | ${logLikelihoodRatio.auc.toFixed(3)} | ${cosine.tarAt1e2.toFixed(3)} | ` +
+    `${logLikelihoodRatioOfSets?.auc.toFixed(3) ?? ''} | ${(100 * error).toFixed(2)} |`
+  return [
+    'On photos, by cross-validation over people: each was left out of learning when measured. Pairs within a collection, one photo',
+    'against one, by cosine and by likelihood ratio; three against three, fused; RMSE of the landmarks in % of the size of their box.',
+    '',
+    '| model | AUC cosine | AUC likelihood ratio | TAR at FAR 1% (cosine) | AUC 3 against 3 | RMSE % |',
+    '|---|---|---|---|---|---|',
+    row('before it saw a photo', before),
+    row('after', after),
     '',
   ]
 }

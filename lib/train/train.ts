@@ -1,13 +1,14 @@
 import { join, relative, resolve } from 'node:path'
 import { SPLITS, type SplitLists, type TrainingData } from '../corpus/TrainingData.js'
-import { SfmError } from '../errors.js'
 import { writeModelFile } from '../model/formats/modelFile.js'
 import type { ModelData } from '../model/ModelData.js'
 import { writeFileAtomically } from '../writeFileAtomically.js'
 import { modelCard } from './modelCard.js'
 import { openTrainingData } from './openTrainingData.js'
+import { photosOf } from './photosOf.js'
 import { RunFolder } from './RunFolder.js'
 import { type Stage1Report, trainFromScans } from './stage1/trainFromScans.js'
+import { type Stage2Report, trainFromPhotos } from './stage2/trainFromPhotos.js'
 import type { CorpusSource, TrainingConfig } from './TrainingConfig.js'
 
 /** How a training is run. */
@@ -26,15 +27,22 @@ export interface TrainingReport {
   /** Its files by what they are. */
   files: Record<'model' | 'pca' | 'linear' | 'training' | 'metrics' | 'card', string>
   stage1: Stage1Report
+  stage2?: Stage2Report
 }
 
 /** The models beside each other in the folder, by name. */
-const MODEL_FILES = { model: 'model.safetensors', pca: 'pca.safetensors', linear: 'linear.safetensors' } as const
+const MODEL_FILES = {
+  model: 'model.safetensors',
+  pca: 'pca.safetensors',
+  linear: 'linear.safetensors',
+  scansOnly: 'scans-only.safetensors',
+} as const
 
 const DESCRIPTIONS = {
   model: 'identities on the unit sphere, variation within people learned',
   pca: 'principal components of the same scans, as many as the model has latents: to compare with',
   linear: 'the model without the sphere: to compare with',
+  scansOnly: 'the model before it saw a photo',
 } as const
 
 /** What `training.json` says it is. */
@@ -52,8 +60,6 @@ export const TRAINING_FORMAT = 'sphere-face-model-training/1'
  */
 export async function train(config: TrainingConfig, options: TrainOptions = {}): Promise<TrainingReport> {
   const { signal, resume = false, onProgress } = options
-  if (config.stage2 !== undefined)
-    throw new SfmError('INVALID_ARGUMENT', 'stage2: learning from photos is not part of this version')
   const base = process.cwd()
   const data = await openTrainingData(config.corpus, base, { signal })
   const splits = Object.fromEntries(SPLITS.map((split) => [split, data.subjects(split)])) as unknown as SplitLists
@@ -67,11 +73,18 @@ export async function train(config: TrainingConfig, options: TrainOptions = {}):
     onProgress,
   })
   try {
-    const { model, pca, ablation, report } = await trainFromScans(data, config.stage1, run)
+    const { model: fromScans, pca, ablation, report } = await trainFromScans(data, config.stage1, run)
     await run.breathe()
-    const models = { model, pca, linear: ablation }
-    for (const [kind, file] of Object.entries(MODEL_FILES) as [keyof typeof MODEL_FILES, string][]) {
-      await writeModelFile(join(run.path, file), described(models[kind], kind, config, data, report))
+    const photos =
+      config.stage2 && (await trainFromPhotos(fromScans, await photosOf(config, data, base), config.stage2, run))
+    const models = {
+      model: photos?.model ?? fromScans,
+      pca,
+      linear: ablation,
+      ...(photos && { scansOnly: fromScans }),
+    }
+    for (const [kind, each] of Object.entries(models) as [keyof typeof MODEL_FILES, ModelData][]) {
+      await writeModelFile(join(run.path, MODEL_FILES[kind]), described(each, kind, config, data, report))
       await run.breathe()
     }
     const training = {
@@ -81,16 +94,19 @@ export async function train(config: TrainingConfig, options: TrainOptions = {}):
       splits,
       models: MODEL_FILES,
       stage1: report,
+      ...(photos && { stage2: photos.report }),
     }
     await writeFileAtomically(join(run.path, 'training.json'), `${JSON.stringify(training, null, 2)}\n`)
-    await writeFileAtomically(join(run.path, 'card.md'), modelCard(config, data, template, report))
+    await writeFileAtomically(join(run.path, 'card.md'), modelCard(config, data, template, report, photos?.report))
     await run.flush()
     await run.removeCheckpoints()
-    const files = { ...MODEL_FILES, training: 'training.json', metrics: 'metrics.jsonl', card: 'card.md' }
+    const { scansOnly: _, ...modelFiles } = MODEL_FILES
+    const files = { ...modelFiles, training: 'training.json', metrics: 'metrics.jsonl', card: 'card.md' }
     return {
       out,
       files: Object.fromEntries(Object.entries(files).map(([kind, file]) => [kind, join(out, file)])) as never,
       stage1: report,
+      ...(photos && { stage2: photos.report }),
     }
   } catch (error) {
     // What was measured up to here is kept; the first error is the one to tell of.

@@ -111,7 +111,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
                       expressionValue = from.Get("expressionBasis"), boundsValue = from.Get("expressionBounds"),
                       stddevValue = from.Get("expressionStddev"), priorMeanValue = from.Get("identityPriorMean"),
                       priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles"),
-                      withinIdentityValue = from.Get("withinIdentityBasis");
+                      withinIdentityValue = from.Get("withinIdentityBasis"),
+                      expressionMeanValue = from.Get("expressionMean");
     FaceModelSource source;
     const ArrayView<float> mean = array<float>(meanValue, "mean");
     if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24))
@@ -125,6 +126,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
     const size_t k = static_cast<size_t>(source.identity.columns), e = static_cast<size_t>(source.expression.columns);
     source.expressionBounds = array<float>(boundsValue, "expressionBounds", 2 * e).data;
     source.expressionStddev = array<float>(stddevValue, "expressionStddev", e).data;
+    if (!isAbsent(expressionMeanValue))
+      source.expressionMean = array<float>(expressionMeanValue, "expressionMean", e).data;
     if (!isAbsent(priorMeanValue)) {
       source.priorMean = array<float>(priorMeanValue, "identityPriorMean", k).data;
       source.priorFactor = array<float>(priorFactorValue, "identityPriorFactor", k * k).data;

@@ -110,11 +110,14 @@ FaceModel::FaceModel(const FaceModelSource& source)
 
   expressionBounds_.assign(source.expressionBounds, source.expressionBounds + 2 * static_cast<size_t>(e));
   expressionStddev_.assign(source.expressionStddev, source.expressionStddev + e);
+  expressionMean_.assign(static_cast<size_t>(e), 0.0f);
+  if (source.expressionMean) expressionMean_.assign(source.expressionMean, source.expressionMean + e);
   for (int i = 0; i < e; ++i) {
     if (!(expressionBounds_[2 * i] <= expressionBounds_[2 * i + 1]))
       invalid("expression_bounds: expected lower <= upper");
     if (!(expressionStddev_[i] > 0) || !std::isfinite(expressionStddev_[i]))
       invalid("expression_stddev: expected positive numbers");
+    if (!std::isfinite(expressionMean_[i])) invalid("expression_mean: expected finite numbers");
   }
 
   triangles_.assign(source.triangles, source.triangles + 3 * static_cast<size_t>(source.triangleCount));

@@ -24,6 +24,7 @@ struct FaceModelSource {
   BasisView expression;         // [E,N,3]
   const float* expressionBounds = nullptr;  // [E,2]
   const float* expressionStddev = nullptr;  // [E]
+  const float* expressionMean = nullptr;    // [E] of the prior; null: all 0
   const float* priorMean = nullptr;         // [K] unit; null for a Gaussian model
   const float* priorFactor = nullptr;       // [K,K]; null for a Gaussian model
   BasisView withinIdentity;                 // [Q,N,3] mm; no columns: none
@@ -81,6 +82,7 @@ class FaceModel {
 
   const float* expressionBounds() const { return expressionBounds_.data(); }
   const float* expressionStddev() const { return expressionStddev_.data(); }
+  const float* expressionMean() const { return expressionMean_.data(); }
   const std::vector<int32_t>& triangles() const { return triangles_; }
   // For each vertex its triangles: triangle indices adjacency()[adjacencyStart()[v] .. adjacencyStart()[v + 1]).
   const std::vector<int32_t>& adjacency() const { return adjacency_; }
@@ -127,6 +129,7 @@ class FaceModel {
   std::vector<double> priorFactor_;
   std::vector<float> expressionBounds_;
   std::vector<float> expressionStddev_;
+  std::vector<float> expressionMean_;
   std::vector<int32_t> triangles_;
   std::vector<int32_t> adjacency_;
   std::vector<int32_t> adjacencyStart_;

@@ -251,8 +251,8 @@ class FitSolver {
     }
     double expression = 0;
     for (int i = 0; i < e_; ++i) {
-      const double z =
-          static_cast<double>(v[basis_.expressionStart + i]) / static_cast<double>(model_.expressionStddev()[i]);
+      const double z = (static_cast<double>(v[basis_.expressionStart + i]) - model_.expressionMean()[i]) /
+                       static_cast<double>(model_.expressionStddev()[i]);
       expression += z * z;
     }
     double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
@@ -415,7 +415,7 @@ class FitSolver {
       const double stddev = model_.expressionStddev()[i];
       const Real precision = static_cast<Real>(options_.expressionPrior / (stddev * stddev));
       h[static_cast<long>(at) * ld + at] += precision;
-      g[at] += precision * v[basis_.expressionStart + i];
+      g[at] += precision * (v[basis_.expressionStart + i] - static_cast<Real>(model_.expressionMean()[i]));
     }
   }
 

@@ -250,7 +250,8 @@ class Scene {
         cost += 0.5 * options.identityPrior * v[i] * model->priorPrecision()[i * v.size() + j] * v[j];
     }
     for (size_t e = 0; e < face.expression.size(); ++e)
-      cost += 0.5 * options.expressionPrior * std::pow(face.expression[e] / model->expressionStddev()[e], 2);
+      cost += 0.5 * options.expressionPrior *
+              std::pow((face.expression[e] - model->expressionMean()[e]) / model->expressionStddev()[e], 2);
     for (const double value : face.nuisances) cost += 0.5 * value * value;
     if (!scan && !options.weakPerspective && !(problem.focal > 0))
       cost += 0.5 * std::pow(std::log(face.focal / (1.2 * problem.imageSize)) / options.focalStddev, 2);

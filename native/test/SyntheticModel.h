@@ -27,6 +27,7 @@ struct SyntheticModelOptions {
   double depth = 1;       // below 1: a mask rather than a face
   float lowerBound = 0;   // of all expressions
   float upperBound = 1;
+  float expressionMean = 0;  // of the prior, alternating in sign
   int withinIdentity = 0;   // Q
   int correlatedNoise = 0;  // q of every landmark scheme
   unsigned seed = 1;
@@ -62,6 +63,7 @@ class SyntheticModel {
     for (int c = 0; c < e; ++c) {
       bounds_.insert(bounds_.end(), {options.lowerBound, options.upperBound});
       stddev_.push_back(0.3f);
+      expressionMean_.push_back(c % 2 ? -options.expressionMean : options.expressionMean);
     }
     priorMean_.assign(k, 0.0f);
     priorMean_.back() = 1;
@@ -99,6 +101,7 @@ class SyntheticModel {
                     options_.expressions};
     s.expressionBounds = bounds_.data();
     s.expressionStddev = stddev_.data();
+    s.expressionMean = options_.expressionMean != 0 ? expressionMean_.data() : nullptr;
     s.priorMean = options_.spherical ? priorMean_.data() : nullptr;
     s.priorFactor = options_.spherical ? priorFactor_.data() : nullptr;
     s.withinIdentity = {options_.half ? nullptr : withinIdentity_.data(),
@@ -198,7 +201,8 @@ class SyntheticModel {
   SyntheticModelOptions options_;
   Random random_;
   std::vector<double> place_;
-  std::vector<float> mean_, identity_, expression_, bounds_, stddev_, priorMean_, priorFactor_, withinIdentity_, noise_;
+  std::vector<float> mean_, identity_, expression_, bounds_, expressionMean_, stddev_, priorMean_, priorFactor_,
+      withinIdentity_, noise_;
   std::vector<uint16_t> identityHalves_, expressionHalves_, withinIdentityHalves_;
   std::vector<int32_t> triangles_, indices_;
   std::vector<float> weights_;

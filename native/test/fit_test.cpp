@@ -124,6 +124,7 @@ SyntheticModelOptions modelOf(const Condition& c) {
   options.slack = c.slack;
   options.spherical = !c.gaussian;
   options.correlated = c.correlated;
+  options.expressionMean = c.correlated ? 0.2f : 0;
   options.withinIdentity = c.withinIdentity;
   options.correlatedNoise = c.correlatedNoise;
   return options;

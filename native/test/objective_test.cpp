@@ -103,6 +103,7 @@ SyntheticModelOptions small(bool spherical, bool slack = false, bool correlated 
   options.slack = slack;
   options.correlated = correlated;
   options.turned = turned;
+  options.expressionMean = correlated ? 0.2f : 0;
   return options;
 }
 

@@ -66,9 +66,9 @@ describe('sfm', () => {
   it('prints help and its version', async () => {
     const help = await sfm(['--help'])
     expect(help.status).toBe(0)
-    for (const command of ['info', 'decode', 'fit', 'compare', 'bench'])
+    for (const command of ['info', 'decode', 'fit', 'compare', 'bench', 'corpus', 'train', 'evaluate'])
       expect(help.out).toMatch(new RegExp(`^  ${command} `, 'm'))
-    for (const later of ['train', 'evaluate', 'convert', 'serve', 'worker']) expect(help.out).not.toContain(later)
+    for (const later of ['convert', 'serve', 'worker']) expect(help.out).not.toContain(later)
     const version = await sfm(['--version'])
     expect(version).toMatchObject({ status: 0, err: '' })
     expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/)
@@ -77,7 +77,7 @@ describe('sfm', () => {
 
   it.each<[string[], RegExp]>([
     [[], /Usage: sfm/],
-    [['train'], /^sfm: unknown command 'train'/],
+    [['convert'], /^sfm: unknown command 'convert'/],
     [['fit'], /^sfm: missing required argument 'INPUT'/],
     [['fit', 'a', '--nonsense'], /^sfm: unknown option '--nonsense'/],
     [

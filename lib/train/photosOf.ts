@@ -1,0 +1,42 @@
+import { resolve } from 'node:path'
+import { parseLabelledObservation } from '../corpus/labelledObservation.js'
+import type { LabelledObservation, TrainingData } from '../corpus/TrainingData.js'
+import { SfmError } from '../errors.js'
+import { readRecords, within } from '../inputs/readRecords.js'
+import type { TrainingConfig } from './TrainingConfig.js'
+
+/**
+ * The photos that stage 2 learns from: those of the configuration's files, else the landmark sets of the corpus' training
+ * and validation people.
+ *
+ * @throws SfmError INVALID_INPUT naming file, line and field; IO.
+ */
+export async function photosOf(
+  { photos }: TrainingConfig,
+  data: TrainingData,
+  base: string,
+): Promise<LabelledObservation[]> {
+  const all: LabelledObservation[] = []
+  if (photos) {
+    const options = { extensions: ['.json', '.jsonl', '.ndjson'], wanted: 'landmarks as JSON or JSON Lines' }
+    for await (const { source, value, error } of readRecords(
+      photos.map((path) => resolve(base, path)),
+      options,
+    )) {
+      if (error) throw error
+      try {
+        all.push(parseLabelledObservation(value))
+      } catch (cause) {
+        throw cause instanceof SfmError ? within(source, cause) : cause
+      }
+    }
+  } else {
+    for (const split of ['train', 'validation'] as const) {
+      if (data.subjects(split, 'landmarks').length === 0) continue
+      for await (const batch of data.landmarkSets({ split })) all.push(...batch)
+    }
+  }
+  if (all.length === 0)
+    throw new SfmError('INVALID_INPUT', 'stage2: expected photos in the corpus or under "photos", found none')
+  return all
+}
