@@ -11,6 +11,7 @@ import type { Observation } from './Observation.js'
  * dimensions of the observation.
  */
 export interface Linearisation {
+  /** At the optimum: pose and expressions have not settled anew without the nuisances, as those of a plain fit have. */
   result: FitResult
   /** d: 2 for an image, 3 for a scan. */
   dimensions: 2 | 3

@@ -707,6 +707,14 @@ class FitSolver {
   // --- Results ------------------------------------------------------------------------------------------------------
 
   void report(FitSolution& solution) {
+    if (solution.failure == FitFailure::kNone) {
+      // The weights are the likelihood's; all else is of the face that is reported, without its nuisances.
+      const double full = robustWeight(loss_, options_.degreesOfFreedom, dimensions_, 0);
+      for (int i = 0; i < activeCount_; ++i)
+        solution.robustWeights[w_.active[i]] = static_cast<float>(
+            robustWeight(loss_, options_.degreesOfFreedom, dimensions_, w_.evaluations[current_].squared[i]) / full);
+      if (n_ > 0 && !solution.linearisation) settleWithoutNuisances();
+    }
     const FitState<Real>& state = w_.states[current_];
     const FitEvaluation<Real>& at = w_.evaluations[current_];
     const Camera& camera = state.camera;
@@ -733,17 +741,13 @@ class FitSolver {
     for (int i = 0; i < e_; ++i) solution.expression[i] = static_cast<float>(state.latents[basis_.expressionStart + i]);
     if (solution.failure != FitFailure::kNone) return;
 
-    // The distances are those of the face that is reported, without its nuisances; the weights are the likelihood's.
-    const FitEvaluation<Real>& bare = n_ > 0 ? withoutNuisances() : at;
+    const FitEvaluation<Real>& bare = n_ > 0 && solution.linearisation ? withoutNuisances() : at;
     double sum = 0;
     for (int i = 0; i < activeCount_; ++i) {
       const double* r = bare.residual.data() + 3L * i;
       const double squared = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
       sum += squared;
       solution.residuals[w_.active[i]] = static_cast<float>(sqrt(squared));
-      const double full = robustWeight(loss_, options_.degreesOfFreedom, dimensions_, 0);
-      solution.robustWeights[w_.active[i]] =
-          static_cast<float>(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i]) / full);
     }
     solution.rmse = sqrt(sum / activeCount_);
     // A face whose landmarks miss by more than a centimetre is not that face.
@@ -785,6 +789,41 @@ class FitSolver {
         to.residuals[row] = weight * at.residual[3L * i + a];
         to.bareResiduals[row] = weight * bare.residual[3L * i + a];
       }
+    }
+  }
+
+  // Drops the nuisances and lets pose, camera and expressions settle anew with the identity held: what they shared with
+  // the nuisances is theirs now. The problem is all but quadratic there, so that two steps do.
+  void settleWithoutNuisances() {
+    constexpr int kSteps = 2;
+    constexpr double kDamping = 1e-3;
+    withoutNuisances();
+    current_ = 1 - current_;
+    double value = cost(w_.states[current_], w_.evaluations[current_]);
+    for (int step = 0; step < kSteps; ++step) {
+      const FitState<Real>& state = w_.states[current_];
+      linearise(state, w_.evaluations[current_]);
+      hold(0, d_);
+      hold(nuisanceColumn(), nuisanceColumn() + n_);
+      if (!solveStep(state, kDamping)) return;
+      FitState<Real>& trial = w_.states[1 - current_];
+      retract(state, stepFraction(), trial);
+      if (!evaluate(trial, w_.evaluations[1 - current_])) return;
+      const double trialValue = cost(trial, w_.evaluations[1 - current_]);
+      if (!(trialValue < value)) return;
+      current_ = 1 - current_;
+      value = trialValue;
+    }
+  }
+
+  // Takes unknowns out of the system: their step will be zero.
+  void hold(int first, int last) {
+    const int n = unknowns(), ld = w_.ld;
+    for (int i = first; i < last; ++i) {
+      for (int j = 0; j < i; ++j) w_.hessian[static_cast<long>(j) * ld + i] = 0;
+      for (int j = i; j < n; ++j) w_.hessian[static_cast<long>(i) * ld + j] = 0;
+      w_.hessian[static_cast<long>(i) * ld + i] = 1;
+      w_.gradient[i] = 0;
     }
   }
 

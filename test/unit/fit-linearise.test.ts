@@ -208,7 +208,10 @@ describe.each(['sphere', 'gaussian'] as const)('a linearisation of a %s model', 
     const usual = await same.createFitter()
     const results = await usual.fit(seen)
     for (const [i, linear] of (await linearise(usual, seen, { precise: false })).entries()) {
-      expect(bits(linear.result)).toBe(bits(results[i]!))
+      // Without nuisances to drop, nothing settles anew.
+      if (linear.nuisances.length > 0)
+        expect(Array.from(linear.result.identity)).toEqual(Array.from(results[i]!.identity))
+      else expect(bits(linear.result)).toBe(bits(results[i]!))
       const exact = linearisations[i]!
       expect(linear.identity.every((value, k) => Math.abs(value - exact.identity[k]!) < 5e-3)).toBe(true)
     }

@@ -8,25 +8,26 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { readModelFile } from '../../lib/model/formats/modelFile.js'
 import { readModel, writeModel } from '../../lib/model/formats/sphereFaceModel.js'
-import { liftingOf } from '../../lib/model/lift.js'
+import { asFloat32 } from '../../lib/model/half.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
+import { defaultModel } from '../fixtures/models.js'
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const MODEL = at('models/sphere-face-model.safetensors')
-const SOURCE = at('../shared/data/face-3dmm.safetensors')
-const SCRIPT = at('scripts/make-default-model.mjs')
+const DATA = at('../shared/data')
+const SCRIPT = at('scripts/train-default-model.mjs')
 
 describe('the embedded model', () => {
   it('is what its card says', async () => {
     expect((await stat(MODEL)).size).toBeLessThan(14e6)
     const data = await readModelFile(MODEL)
-    expect(data).toMatchObject({ vertexCount: 8780, identityCount: 101, expressionCount: 53 })
+    expect(data).toMatchObject({ vertexCount: 8780, identityCount: 76, expressionCount: 53 })
     expect(data.triangles).toHaveLength(3 * 17198)
     expect(data.identityBasis).toBeInstanceOf(Uint16Array)
     expect([...data.schemes.keys()]).toEqual(['ibug68', 'mediapipe478'])
     expect(data.metadata).toMatchObject({ name: 'sphere-face-model', latent: 'sphere', license: 'MIT' })
     expect(data.metadata.attribution).toContain('Copyright (c) 2020 USC Institute for Creative Technologies')
-    expect(JSON.parse(data.metadata.provenance)).toMatchObject({ script: 'scripts/make-default-model.mjs' })
+    expect(JSON.parse(data.metadata.provenance)).toMatchObject({ script: 'scripts/train-default-model.mjs' })
   })
 
   it('is written again as the same bytes', async () => {
@@ -34,12 +35,37 @@ describe('the embedded model', () => {
     expect(Buffer.compare(writeModel(readModel(bytes)), bytes)).toBe(0)
   })
 
-  it('is a lifted Gaussian: the mean at the pole, no basis along it, the same spread all around', async () => {
-    const { identityBasis, identityPriorMean, identityPriorFactor, vertexCount } = await readModelFile(MODEL)
-    const { radius, scale } = liftingOf(100)
-    expect(identityPriorMean!.findIndex((value) => value !== 0)).toBe(100)
-    expect(identityPriorFactor![0]).toBe(Math.fround(scale / radius))
-    expect(identityBasis.subarray(100 * 3 * vertexCount).every((bits) => bits === 0)).toBe(true)
+  it('has its mean at the pole, no basis along it, and less of a person in each latent than the one before', async () => {
+    const { identityBasis, identityPriorMean, identityPriorFactor, identityPersonShare, vertexCount, identityCount } =
+      await readModelFile(MODEL)
+    const pole = identityCount - 1
+    expect(identityPriorMean!.findIndex((value) => value !== 0)).toBe(pole)
+    expect(identityBasis.subarray(pole * 3 * vertexCount).every((bits) => bits === 0)).toBe(true)
+    // The prior's spread is the root of the person's share, at one scale.
+    const scale = identityPriorFactor![0]! / Math.sqrt(identityPersonShare![0]!)
+    for (let k = 0; k < pole; k++) {
+      if (k > 0) expect(identityPersonShare![k]!).toBeLessThanOrEqual(identityPersonShare![k - 1]!)
+      expect(identityPriorFactor![k * (identityCount + 1)]! / Math.sqrt(identityPersonShare![k]!)).toBeCloseTo(scale, 6)
+    }
+  })
+
+  it('has symmetric identities: asymmetry varies within a person', async () => {
+    const { identityBasis, withinIdentityBasis, mirror, identityCount, vertexCount } = await readModelFile(MODEL)
+    const [identities, within] = [asFloat32(identityBasis), asFloat32(withinIdentityBasis!)]
+    for (let k = 0; k < identityCount - 1; k++)
+      expect(symmetry(identities, k, mirror!, vertexCount)).toBeGreaterThan(0.9)
+    for (let q = 0; q < within.length / (3 * vertexCount); q++)
+      expect(symmetry(within, q, mirror!, vertexCount)).toBeLessThan(-0.9)
+  })
+
+  it('knows from which score on two faces are one person', async () => {
+    const model = await defaultModel()
+    for (const score of ['cosine', 'logLikelihoodRatio'] as const) {
+      const { threshold, falseAcceptRate, trueAcceptRate } = model.comparison![score]!
+      expect(threshold).toBeGreaterThan(0)
+      expect(falseAcceptRate).toBe(0.01)
+      expect(trueAcceptRate).toBeGreaterThan(0.15)
+    }
   })
 
   it('has a face whose right is at -X, whose chin is down and whose nose is in front', async () => {
@@ -59,6 +85,7 @@ describe('the embedded model', () => {
     expect([...ibug68.reliability!.subarray(17)]).toEqual(Array(51).fill(1))
     expect(mediapipe478.weights.subarray(3 * 468).every((weight) => weight === 0)).toBe(true)
     expect(mediapipe478.reliability).toHaveLength(478)
+    expect(mediapipe478.offset).toHaveLength(3 * 478)
   })
 
   it('loads quickly', async () => {
@@ -72,19 +99,33 @@ describe('the embedded model', () => {
     expect(times.sort((a, b) => a - b)[3]).toBeLessThan(100)
   })
 
-  it('comes out of its script byte for byte', { timeout: 120_000 }, async ({ skip }) => {
-    skip(!existsSync(SOURCE), 'the Gaussian model it is made from is not here: ../shared/data/face-3dmm.safetensors')
-    skip(!existsSync(at('dist/model/lift.js')), 'the script needs the package built: npm run build:ts')
+  it('comes out of its script byte for byte', { timeout: 3_600_000 }, async ({ skip }) => {
+    skip(!process.env.SFM_TRAIN, 'it takes some minutes: SFM_TRAIN=1 asks for it')
+    skip(!existsSync(DATA), 'the data it is made from is not here: ../shared/data')
+    skip(!existsSync(at('dist/train/train.js')), 'the script needs the package built: npm run build:ts')
     const folder = await mkdtemp(join(tmpdir(), 'sfm-default-'))
     try {
-      const out = join(folder, 'model.safetensors')
-      await promisify(execFile)(process.execPath, [SCRIPT, SOURCE, out])
-      expect(Buffer.compare(await readFile(out), await readFile(MODEL))).toBe(0)
+      await promisify(execFile)(process.execPath, [SCRIPT, DATA, folder], { cwd: at('.') })
+      const again = await readFile(join(folder, 'sphere-face-model.safetensors'))
+      expect(Buffer.compare(again, await readFile(MODEL))).toBe(0)
     } finally {
       await rm(folder, { recursive: true })
     }
   })
 })
+
+/** 1 for a shape that is its own mirror image, -1 for one that is the opposite. */
+function symmetry(basis: Float32Array, column: number, mirror: Int32Array, vertexCount: number): number {
+  const shape = basis.subarray(column * 3 * vertexCount, (column + 1) * 3 * vertexCount)
+  let [across, square] = [0, 0]
+  for (let v = 0; v < vertexCount; v++) {
+    for (let axis = 0; axis < 3; axis++) {
+      across += shape[3 * v + axis]! * (axis === 0 ? -1 : 1) * shape[3 * mirror[v]! + axis]!
+      square += shape[3 * v + axis]! ** 2
+    }
+  }
+  return across / square
+}
 
 /** Where a landmark lies on the mean face, mm. */
 function meanLandmark({ mean, schemes }: ModelData, scheme: string, landmark: number): [number, number, number] {

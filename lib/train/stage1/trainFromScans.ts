@@ -4,6 +4,7 @@ import { multiply } from '../../linear/index.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { asColumn } from '../matrices.js'
 import type { TrainingContext } from '../TrainingContext.js'
+import { refine } from './angularMargin/refine.js'
 import { assembleModel } from './assembleModel.js'
 import { type ClosedForm, closedForm } from './closedForm.js'
 import type { FaceSpace, FaceSpaces } from './FaceSpace.js'
@@ -80,6 +81,12 @@ export async function trainFromScans(
   const judge = judgeOf(store, form, template)
   const alpha = chooseAlpha(form, settled.alpha, judge, context)
   const spaces = withAlpha(form, alpha)
+  if (settled.objective === 'angular-margin') {
+    context.progress(0.8, 'angular margin')
+    const inputs = { span, population: form.population, expressionStddev: template.expressionStddev, judge }
+    const start = { ...spaces.sphere, radius: spaces.sphere.radius! }
+    spaces.sphere = await refine(start, train, inputs, settled.angularMargin, context)
+  }
   context.progress(0.9, 'models')
   await context.breathe()
   const [ofModel, ofPca, ofLinear] = [judge(spaces.sphere), judge(spaces.pca), judge(spaces.linear)]

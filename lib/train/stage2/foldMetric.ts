@@ -10,13 +10,17 @@ import type { TwoCovariance } from './twoCovariance.js'
 const DRAWS = 20_000
 
 /** The share of a latent's variance that is the person's own is kept above this: a column is divided by its root. */
-const LEAST_SHARE = 0.02
+export const LEAST_SHARE = 0.02
 
 /** What folding made, besides the model. */
 export interface FoldedModel {
   model: ModelData
-  /** [K-1] share of each latent's variance that is the person's own, descending. */
+  /** [K-1] share of each latent's variance that is the person's own. */
   shares: Float64Array
+  /** [K-1] the latents' variance over photos. */
+  variances: Float64Array
+  /** [k,K-1] what a unit of each latent is, in the dictionary's coordinates. */
+  basis: Matrix
   /** [K-1,k] from the dictionary's coordinates (less the mean's) to the folded latents. */
   metric: Matrix
 }
@@ -68,18 +72,21 @@ export function foldMetric(
   for (const [to, from] of symmetric.entries())
     metric.row(to).set(whitening.row(from).map((value) => deviations[to]! * value))
 
-  const { radius, spread } = reach(deviations)
-  const shapes = shapesOf(
-    dictionary,
-    symmetric.map((i, to) => axes.column(i).map((value) => (radius * value) / deviations[to]!)),
-  )
-  const asymmetry = shapesOf(
-    dictionary,
-    antisymmetric.map((i) => axes.column(i)),
-  )
-  const centre = Float64Array.from(dictionary.mean)
-  for (let i = 0; i < k; i++) addTo(centre, mean[i]!, dictionary.shapes, i * centre.length)
-  return { model: assemble(base, Float32Array.from(centre), shapes, asymmetry, shares, radius, spread), shares, metric }
+  const basis = new Matrix(k, K)
+  for (const [to, from] of symmetric.entries())
+    for (let i = 0; i < k; i++) basis.data[i * K + to] = axes.at(i, from) / deviations[to]!
+  return {
+    model: modelOfLatents(withAsymmetry(base, dictionary, axes, antisymmetric), dictionary, {
+      mean,
+      shapes: basis,
+      variances: shares,
+      shares,
+    }),
+    shares,
+    variances: shares,
+    basis,
+    metric,
+  }
 }
 
 /** Whether each column, in the dictionary's coordinates, is more like its mirror image than like the opposite. */
@@ -101,43 +108,77 @@ function shapesOf(dictionary: ShapeDictionary, columns: readonly Float64Array[])
   return shapes
 }
 
-function assemble(
+/** The model with columns of the dictionary's coordinates as variation within a person, besides what it has of it. */
+function withAsymmetry(
   base: ModelData,
-  mean: Float32Array,
-  shapes: Float32Array,
-  within: Float32Array,
-  shares: Float64Array,
-  radius: number,
-  spread: number,
+  dictionary: ShapeDictionary,
+  axes: Matrix,
+  antisymmetric: readonly number[],
 ): ModelData {
-  const K = shares.length + 1
-  const identityBasis = new Float32Array(shapes.length + mean.length)
-  identityBasis.set(shapes)
+  if (antisymmetric.length === 0) return base
+  const asymmetry = shapesOf(
+    dictionary,
+    antisymmetric.map((i) => axes.column(i)),
+  )
+  const before = base.withinIdentityBasis && asFloat32(base.withinIdentityBasis)
+  return { ...base, withinIdentityBasis: before ? joined(before, asymmetry) : asymmetry }
+}
+
+/** Latents whose prior is independent in each: what a model's identity is made of. */
+export interface DiagonalLatents {
+  /** [k] the mean face, in the dictionary's coordinates. */
+  mean: Float64Array
+  /** [k,K-1] what a unit of each latent is, likewise. */
+  shapes: Matrix
+  /** [K-1] of the latents of photos. */
+  variances: Float64Array
+  /** [K-1] the part of them that is the person's own. */
+  shares: Float64Array
+}
+
+/**
+ * The model with these latents, on the sphere.
+ *
+ * @param base Gives all but the identity.
+ */
+export function modelOfLatents(
+  base: ModelData,
+  dictionary: ShapeDictionary,
+  { mean, shapes, variances, shares }: DiagonalLatents,
+): ModelData {
+  const { radius, spread } = reach(variances.map(Math.sqrt))
+  const stride = dictionary.mean.length
+  const K = shapes.columns + 1
+  const identityBasis = new Float32Array(K * stride)
+  identityBasis.set(
+    shapesOf(
+      dictionary,
+      Array.from({ length: K - 1 }, (_, i) => shapes.column(i).map((value) => radius * value)),
+    ),
+  )
+  const centre = Float64Array.from(dictionary.mean)
+  for (const [i, value] of mean.entries()) addTo(centre, value, dictionary.shapes, i * stride)
   const identityPriorMean = new Float32Array(K)
   identityPriorMean[K - 1] = 1
   const identityPriorFactor = new Float32Array(K * K)
   const identityPersonShare = new Float32Array(K).fill(1)
-  for (const [i, share] of shares.entries()) {
-    identityPriorFactor[i * (K + 1)] = (spread / radius) * Math.sqrt(share)
-    identityPersonShare[i] = share
+  for (let i = 0; i < K - 1; i++) {
+    identityPriorFactor[i * (K + 1)] = (spread / radius) * Math.sqrt(variances[i]!)
+    identityPersonShare[i] = shares[i]!
   }
-  const { withinIdentityBasis: before, ...rest } = base
-  const withinIdentityBasis = joined(before && asFloat32(before), within)
   return {
-    ...rest,
+    ...base,
     identityCount: K,
-    mean,
+    mean: Float32Array.from(centre),
     identityBasis,
     identityPriorMean,
     identityPriorFactor,
     identityPersonShare,
-    ...(withinIdentityBasis && { withinIdentityBasis }),
     metadata: { ...base.metadata, latent: 'sphere' },
   }
 }
 
-function joined(a: Float32Array | undefined, b: Float32Array): Float32Array | undefined {
-  if (!a || b.length === 0) return a ?? (b.length > 0 ? b : undefined)
+function joined(a: Float32Array, b: Float32Array): Float32Array {
   const both = new Float32Array(a.length + b.length)
   both.set(a)
   both.set(b, a.length)
