@@ -16,6 +16,7 @@ import { configureCpu } from '../dist/index.js'
 import { readModelFile, writeModelFile } from '../dist/model/formats/modelFile.js'
 import { withBasisPrecision } from '../dist/model/half.js'
 import { lift } from '../dist/model/lift.js'
+import { exactSymmetry } from '../dist/train/stage2/exactSymmetry.js'
 import { STAGE2_DEFAULTS } from '../dist/train/stage2/Stage2Options.js'
 import { trainFromPhotos } from '../dist/train/stage2/trainFromPhotos.js'
 
@@ -63,7 +64,9 @@ async function publish(name, trained, inputs) {
     ...inputs,
   }
   const metadata = { ...trained.metadata, name, version: '2.0.0', provenance: JSON.stringify(provenance) }
-  await writeModelFile(join(models, `${name}.safetensors`), withBasisPrecision({ ...trained, metadata }, 'f16'))
+  const stored = withBasisPrecision({ ...trained, metadata }, 'f16')
+  const symmetric = trained.withinIdentityBasis ? withBasisPrecision(exactSymmetry(stored), 'f16') : stored
+  await writeModelFile(join(models, `${name}.safetensors`), symmetric)
 }
 
 /** A copy whose scheme ibug68 says how far each landmark is to be trusted. */
