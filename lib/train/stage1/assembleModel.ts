@@ -1,4 +1,5 @@
 import { Matrix } from '../../linear/index.js'
+import { COMPARISON_ENTRY } from '../../model/comparison.js'
 import { withBasisPrecision } from '../../model/half.js'
 import type { ModelData, ModelMetadata } from '../../model/ModelData.js'
 import type { FaceSpace } from './FaceSpace.js'
@@ -24,6 +25,7 @@ export function assembleModel(
   const {
     identityPriorMean: _mean,
     identityPriorFactor: _factor,
+    identityPersonShare: _share,
     withinIdentityBasis: _within,
     metadata: known,
     ...shared
@@ -36,9 +38,14 @@ export function assembleModel(
     identityBasis: new Float32Array(span.fields(basis.transpose()).data),
     ...(within &&
       within.columns > 0 && { withinIdentityBasis: new Float32Array(span.fields(within.transpose()).data) }),
-    metadata: { ...known, ...metadata, latent },
+    metadata: { ...known, ...metadata, latent, other: withoutComparison(known.other) },
   }
   return withBasisPrecision(radius === undefined ? data : onSphere(data, radius, length), 'f16')
+}
+
+/** Thresholds are those of the template's own latents. */
+function withoutComparison({ [COMPARISON_ENTRY]: _, ...other }: Record<string, string>): Record<string, string> {
+  return other
 }
 
 /** The latents on the unit sphere: the basis grows by r, the prior's spread shrinks by it, the pole moves nothing. */
