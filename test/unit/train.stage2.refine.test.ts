@@ -330,7 +330,7 @@ describe('refining the metric', () => {
   const refine = (more: RefinementOptions = {}, { context } = contextOf()) =>
     refineMetric(folded, dictionary, people, validation, { ...options, ...more }, context)
 
-  it.each(['metric', 'all'] as const)('learns to tell strangers apart: %s', async (parameters) => {
+  it.each(['weights', 'metric', 'all'] as const)('learns to tell strangers apart: %s', async (parameters) => {
     const run = contextOf()
     const { folded: refined, report } = await refine({ parameters }, run)
     expect(report.kept, report.reason).toBe(true)
@@ -341,7 +341,7 @@ describe('refining the metric', () => {
     expect(refined.model.identityPersonShare!.every((share) => share > 0 && share <= 1)).toBe(true)
   })
 
-  it.each(['metric', 'all'] as const)(
+  it.each(['weights', 'metric', 'all'] as const)(
     'folds in what it learned: cosines are those that were judged: %s',
     async (parameters) => {
       const { folded: refined, report } = await refine({ parameters })
@@ -397,17 +397,59 @@ describe('refining the metric', () => {
     return inner / squared
   }
 
-  it.each(['metric', 'all'] as const)('goes on to the same bits after it was stopped: %s', async (parameters) => {
-    const whole = await refine({ parameters, steps: 60 })
-    const stopped = contextOf({ stopAt: 40 })
-    await expectSfmRejection(refine({ parameters, steps: 60 }, stopped), 'ABORTED')
-    expect(stopped.losses).toHaveLength(40)
-    const resumed = contextOf({ checkpoints: stopped.checkpoints })
-    const { folded: refined, report } = await refine({ parameters, steps: 60 }, resumed)
-    expect(resumed.losses).toHaveLength(60 - 25)
-    expect(report).toEqual(whole.report)
-    expect(refined.metric.data).toEqual(whole.folded.metric.data)
-    expect(refined.model.identityBasis).toEqual(whole.folded.model.identityBasis)
+  it.each(['weights', 'metric', 'all'] as const)(
+    'goes on to the same bits after it was stopped: %s',
+    async (parameters) => {
+      const whole = await refine({ parameters, steps: 60 })
+      const stopped = contextOf({ stopAt: 40 })
+      await expectSfmRejection(refine({ parameters, steps: 60 }, stopped), 'ABORTED')
+      expect(stopped.losses).toHaveLength(40)
+      const resumed = contextOf({ checkpoints: stopped.checkpoints })
+      const { folded: refined, report } = await refine({ parameters, steps: 60 }, resumed)
+      expect(resumed.losses).toHaveLength(60 - 25)
+      expect(report).toEqual(whole.report)
+      expect(refined.metric.data).toEqual(whole.folded.metric.data)
+      expect(refined.model.identityBasis).toEqual(whole.folded.model.identityBasis)
+    },
+  )
+
+  it('weighs latents alone, unless asked for more: shares and likelihood ratios stay what they are', async () => {
+    const { folded: refined } = await refine()
+    // Latents may stand in another order.
+    const order = (values: ArrayLike<number>) => Array.from(values).sort((a, b) => a - b)
+    const before = order(folded.shares)
+    for (const [i, share] of order(refined.shares).entries()) expect(share).toBeCloseTo(before[i]!, 10)
+    const turned = multiply(refined.metric, invert(folded.metric))
+    for (let i = 0; i < R; i++) {
+      const row = turned.row(i).map(Math.abs)
+      expect(row.filter((value) => value > 1e-10)).toHaveLength(1)
+    }
+  })
+
+  it('learns from the latents of the fits, where they are given', async () => {
+    const random = new Random(9)
+    // Fits by which evidence means nothing: people are told apart by the first latent, in spite of a noisy last one.
+    const fitted = (all: Evidence[][]) =>
+      all.map((photos) => {
+        const person = random.normal()
+        return photos.map((photo) => ({
+          ...photo,
+          latents: Float64Array.from(
+            { length: R },
+            (_, i) => (i === 0 ? person : 1) + (i === R - 1 ? 3 : 0.1) * random.normal(),
+          ),
+        }))
+      })
+    const { report } = await refineMetric(
+      folded,
+      dictionary,
+      fitted(people),
+      fitted(validation),
+      options,
+      contextOf().context,
+    )
+    expect(report.kept, report.reason).toBe(true)
+    expect(report.after!.auc).toBeGreaterThan(report.before!.auc + 0.02)
   })
 
   it('keeps what was there where validation people are told apart no better, and says so', async () => {
@@ -445,6 +487,12 @@ describe('refining the metric', () => {
     await expectSfmRejection(refine({ stepSize: Number.NaN }), 'INVALID_ARGUMENT', /stepSize/)
     await expectSfmRejection(refine({ parameters: 'none' as 'all' }), 'INVALID_ARGUMENT', /parameters/)
     const { context } = contextOf()
+    const short = people.map((photos) => photos.map((photo) => ({ ...photo, latents: [1, 2] })))
+    await expectSfmRejection(
+      refineMetric(folded, dictionary, short, validation, {}, context),
+      'INVALID_ARGUMENT',
+      /people\[0\]\[0\]\.latents/,
+    )
     const wrong = [[randomEvidence(4, 1, R + 1)], [randomEvidence(4, 2, R + 1)]]
     await expectSfmRejection(
       refineMetric(folded, dictionary, wrong, validation, {}, context),

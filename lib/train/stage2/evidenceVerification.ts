@@ -28,18 +28,20 @@ export interface LinearLatents {
  * Fits each photo by linear-Gaussian inference, and compares all pairs of photos by the cosine.
  *
  * @param people The photos of each person.
+ * @param fitted [photos,k] the latents that are compared, where not those of the inference.
  * @returns undefined where there are not two photos of one person, and another person's.
  */
 export function verifyEvidence(
   people: readonly (readonly Evidence[])[],
   { basis, mean, precision, metric }: LinearLatents,
+  fitted?: Matrix,
 ): EvidenceVerification | undefined {
   const photos = people.flat()
   const owners = people.flatMap((own, person) => own.map(() => person))
   if (!people.some((own) => own.length > 1) || new Set(owners).size < 2) return undefined
   const { latents } = fitLatents(photos, basis, mean, precision)
 
-  const directions = unitRows(multiply(latents, metric, { transposeB: true }))
+  const directions = unitRows(multiply(fitted ?? latents, metric, { transposeB: true }))
   const cosines = multiply(directions, directions, { transposeB: true })
   const scores: number[] = []
   const same: boolean[] = []
