@@ -17,6 +17,7 @@ import { readModelFile, writeModelFile } from '../dist/model/formats/modelFile.j
 import { withBasisPrecision } from '../dist/model/half.js'
 import { lift } from '../dist/model/lift.js'
 import { exactSymmetry } from '../dist/train/stage2/exactSymmetry.js'
+import { recentre } from '../dist/train/stage2/recentre.js'
 import { STAGE2_DEFAULTS } from '../dist/train/stage2/Stage2Options.js'
 import { trainFromPhotos } from '../dist/train/stage2/trainFromPhotos.js'
 
@@ -41,13 +42,14 @@ const photos = (await readFile(photosFile, 'utf8'))
   .trim()
   .split('\n')
   .map((line) => parseLabelledObservation(JSON.parse(line)))
-const { model, report } = await trainFromPhotos(scansOnly, photos, STAGE2_DEFAULTS, {
+const context = {
   seed: SEED,
   record: () => undefined,
   progress: (fraction, what) => process.stderr.write(`${Math.round(100 * fraction)}% ${what}\n`),
   checkpoint: { load: async () => undefined, save: async () => undefined },
   breathe: () => setImmediate(),
-})
+}
+const { model, report } = await trainFromPhotos(scansOnly, photos, STAGE2_DEFAULTS, context)
 const shapes = { name: gaussian.metadata.name, sha256: await sha256(source), provenance: gaussian.metadata.provenance }
 await publish('sphere-face-model', model, {
   shapes,
@@ -65,8 +67,14 @@ async function publish(name, trained, inputs) {
   }
   const metadata = { ...trained.metadata, name, version: '2.0.0', provenance: JSON.stringify(provenance) }
   const stored = withBasisPrecision({ ...trained, metadata }, 'f16')
-  const symmetric = trained.withinIdentityBasis ? withBasisPrecision(exactSymmetry(stored), 'f16') : stored
-  await writeModelFile(join(models, `${name}.safetensors`), symmetric)
+  await writeModelFile(join(models, `${name}.safetensors`), trained === model ? await finished(stored) : stored)
+}
+
+/** Symmetric to rounding, and of the right size in photos. */
+async function finished(stored) {
+  let symmetric = withBasisPrecision(exactSymmetry(stored), 'f16')
+  for (let i = 0; i < 2; i++) symmetric = await recentre(symmetric, photos, context, { keepSize: true })
+  return symmetric
 }
 
 /** A copy whose scheme ibug68 says how far each landmark is to be trusted. */

@@ -2,6 +2,7 @@ import type { LabelledObservation } from '../../corpus/TrainingData.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { SphereFaceModel } from '../../model/SphereFaceModel.js'
 import type { TrainingContext } from '../TrainingContext.js'
+import { withoutSimilarity } from './withoutSimilarity.js'
 
 /** Each pass leaves what the prior holds back of a mean, a third or so. */
 const PASSES = 3
@@ -11,16 +12,18 @@ const PASSES = 3
  * common tells nobody apart, and would make all look alike to a cosine.
  *
  * @param observations Photos, fitted as users fit theirs.
+ * @param options.keepSize Takes similarities out of the offsets in each pass, so that faces have their size in photos.
  */
 export async function recentre(
   data: ModelData,
   observations: readonly LabelledObservation[],
   context: TrainingContext,
+  { keepSize = false }: { keepSize?: boolean } = {},
 ): Promise<ModelData> {
   let centred = data
   for (let pass = 0; pass < PASSES; pass++) {
     await context.breathe()
-    centred = { ...centred, schemes: await moved(centred, observations, context) }
+    centred = { ...centred, schemes: await moved(centred, observations, context, keepSize) }
   }
   return centred
 }
@@ -29,6 +32,7 @@ async function moved(
   data: ModelData,
   observations: readonly LabelledObservation[],
   { signal }: TrainingContext,
+  keepSize: boolean,
 ): Promise<ModelData['schemes']> {
   await using model = SphereFaceModel.fromData(data)
   const fitter = await model.createFitter()
@@ -44,7 +48,10 @@ async function moved(
       const shape = await model.decode({ identity, expression: rest }, { scheme: name })
       for (let i = 0; i < offset.length; i++) offset[i]! += (shape[i]! - mean[i]!) / usable.length
     }
-    schemes.set(name, { ...scheme, offset })
+    const present = [...Array(scheme.count).keys()].filter((l) =>
+      scheme.weights.subarray(3 * l, 3 * l + 3).some(Boolean),
+    )
+    schemes.set(name, { ...scheme, offset: keepSize ? withoutSimilarity(offset, mean, present) : offset })
   }
   return schemes
 }
