@@ -1,7 +1,7 @@
 // The acceptance bars: what is measured, and what it has to be.
 
-/** [{ name, value, least | most }] of the figures of one seed. */
-export function barsOf({ slack, representation, dense, photos }) {
+/** [{ name, value, least | most }] of the figures of one seed; a small one is not asked for rates of pictures. */
+export function barsOf({ slack, representation, dense, photos }, small = false) {
   const { sphere, pca } = dense
   const [image, imagePca] = [photos.sphere, photos.pca]
   return [
@@ -17,6 +17,12 @@ export function barsOf({ slack, representation, dense, photos }) {
     { name: 'scans: neutral error / PCA', value: sphere.neutralError / pca.neutralError, most: 0.97 },
     { name: 'one image: error / PCA', value: image.error / imagePca.error, most: 1 },
     { name: 'five images: error / PCA', value: image.errorOfFive / imagePca.errorOfFive, most: 1.01 },
+    ...(small ? [] : ratesOf(image, imagePca)),
+  ]
+}
+
+function ratesOf(image, imagePca) {
+  return [
     { name: 'images: AUC - PCA', value: image.cosine.auc - imagePca.cosine.auc, least: 0.001 },
     { name: 'images: TAR@FAR 1e-2 - PCA', value: image.cosine.tar - imagePca.cosine.tar, least: 0.01 },
     {

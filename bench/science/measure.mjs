@@ -13,15 +13,11 @@ import { withAlpha } from '../../dist/train/stage1/withAlpha.js'
 import { identitiesOfScans, representation } from './dense.mjs'
 import { picturesOf } from './photos.mjs'
 
-/** Latents at which the sphere is held against principal components of the same number. */
-const COUNTS = [16, 32, 64, 100]
-/** At which everything else is measured. */
-const COUNT = 64
-
-export async function measure(data, seed, { testScans, photos }, log) {
+/** `counts` are the latents at which the representation is measured, `count` those at which everything else is. */
+export async function measure(data, seed, { testScans, photos, counts, count: chosenCount, spanRank }, log) {
   const template = await data.template()
   const scansOf = (split) => readScans(data, template, split)
-  const { spanRank, withinFactors, alpha } = STAGE1_DEFAULTS
+  const { withinFactors, alpha } = STAGE1_DEFAULTS
   const mirror = Mirror.of(template)
   const span = await findSpan(() => scansOf('train'), template, {
     rank: spanRank,
@@ -39,15 +35,15 @@ export async function measure(data, seed, { testScans, photos }, log) {
 
   const figures = { representation: {}, dense: {}, photos: {} }
   const forms = new Map()
-  for (const count of COUNTS) {
-    const form = formOf(Math.min(count, train.people.length))
+  for (const count of counts) {
+    const form = formOf(count)
     forms.set(count, form)
     const ratio = representation(form.sphere, faces, span) / representation(form.pca, faces, span)
     figures.representation[count] = ratio
   }
   log('representation')
 
-  const form = forms.get(COUNT)
+  const form = forms.get(chosenCount)
   figures.slack = equality(form.pca, train, span, faces)
   for (const name of ['sphere', 'pca', 'linear'])
     figures.dense[name] = identitiesOfScans(form[name], test, faces, span, template.expressionStddev)

@@ -16,15 +16,25 @@ const DRIFT_FACTORS = 36
 const drift = (rms) => ({ amplitude: rms / Math.sqrt(DRIFT_FACTORS), factors: DRIFT_FACTORS })
 
 export const SIZES = {
-  full: { train: 400, test: 100, scans: 12, testScans: 10, photos: 10 },
-  small: { train: 120, test: 30, scans: 6, testScans: 6, photos: 6 },
+  full: {
+    train: 400,
+    test: 100,
+    scans: 12,
+    testScans: 10,
+    photos: 10,
+    counts: [16, 32, 64, 100],
+    count: 64,
+    spanRank: 320,
+  },
+  // Too few people for 64 latents, and for differences of a hundredth in the rates of pictures.
+  small: { train: 120, test: 20, scans: 5, testScans: 5, photos: 5, counts: [32], count: 32, spanRank: 160 },
 }
 
-export async function loadSource() {
-  const shared = existsSync(SOURCE)
-  const model = await SphereFaceModel.load(shared ? SOURCE : undefined)
+/** @param file A model file in place of either. */
+export async function loadSource(file = existsSync(SOURCE) ? SOURCE : undefined) {
+  const model = await SphereFaceModel.load(file)
   model.dispose()
-  return { source: model.data, name: shared ? 'face-3dmm' : 'the embedded model' }
+  return { source: model.data, name: file ?? 'the embedded model' }
 }
 
 /** People of a seed, with scans, pictures and the truth about them. */

@@ -1,4 +1,4 @@
-// node bench/science/run.mjs [--seeds 1,2,3] [--small] [--json]
+// node bench/science/run.mjs [--seeds 1,2,3] [--source MODEL] [--small] [--json]
 // Trains on synthetic people and holds the figures against their bars, for every seed. Exit status 1 if one fails.
 
 import { parseArgs } from 'node:util'
@@ -7,7 +7,12 @@ import { measure } from './measure.mjs'
 import { loadSource, population, SIZES } from './population.mjs'
 
 const { values: options } = parseArgs({
-  options: { seeds: { type: 'string', default: '1,2,3' }, small: { type: 'boolean' }, json: { type: 'boolean' } },
+  options: {
+    seeds: { type: 'string', default: '1,2,3' },
+    source: { type: 'string' },
+    small: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
 })
 const seeds = options.seeds.split(',').map(Number)
 const size = options.small ? SIZES.small : SIZES.full
@@ -15,14 +20,14 @@ const size = options.small ? SIZES.small : SIZES.full
 const start = performance.now()
 const log = (text) => console.error(`${((performance.now() - start) / 1000).toFixed(0).padStart(5)} s  ${text}`)
 
-const { source, name } = await loadSource()
+const { source, name } = await loadSource(options.source)
 log(`people drawn from ${name}`)
 const all = []
 for (const seed of seeds) {
   const data = await population(source, seed, size)
   log(`seed ${seed}: ${data.scanCount} scans`)
   const figures = await measure(data, seed, size, (what) => log(`seed ${seed}: ${what}`))
-  all.push({ seed, figures, bars: barsOf(figures) })
+  all.push({ seed, figures, bars: barsOf(figures, options.small) })
 }
 const failed = all.flatMap(({ bars }) => bars.filter((bar) => !passes(bar))).length
 if (options.json) console.log(JSON.stringify({ source: name, size, runs: all, failed }))

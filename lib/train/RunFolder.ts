@@ -6,7 +6,7 @@ import { throwIfAborted } from '../aborts.js'
 import { SfmError } from '../errors.js'
 import { asSfmError } from '../inputs/expandInputs.js'
 import { writeFileAtomically } from '../writeFileAtomically.js'
-import { decodeCheckpoint, encodeCheckpoint } from './Checkpoint.js'
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './Checkpoint.js'
 import type { Metrics, TrainingContext } from './TrainingContext.js'
 
 /** Metrics reach the disk this often, and with every checkpoint. */
@@ -49,9 +49,10 @@ export class RunFolder implements TrainingContext {
     this.checkpoint = {
       load: async (name) => {
         if (!options.resume) return undefined
-        const bytes = await readIfThere(this.#checkpointPath(name))
+        const path = this.#checkpointPath(name)
+        const bytes = await readIfThere(path)
         if (bytes === undefined) return undefined
-        const checkpoint = decodeCheckpoint(bytes, this.#identity)
+        const checkpoint = decode(bytes, this.#identity, path)
         this.#lines = this.#earlier.slice(0, checkpoint.state.metrics as number)
         return checkpoint
       },
@@ -115,6 +116,15 @@ export class RunFolder implements TrainingContext {
 
   #checkpointPath(name: string): string {
     return join(this.path, CHECKPOINTS, `${name}.safetensors`)
+  }
+}
+
+/** What is wrong with a checkpoint is said with its name. */
+function decode(bytes: Uint8Array, identity: string, path: string): Checkpoint {
+  try {
+    return decodeCheckpoint(bytes, identity)
+  } catch (cause) {
+    throw new SfmError('INVALID_INPUT', `${path}: ${(cause as Error).message}`, { cause })
   }
 }
 

@@ -50,6 +50,33 @@ export async function readCoordinates(scans: AsyncIterable<DisplacementShard>, s
 }
 
 /**
+ * The scans of the first people, of all of them who together have no more scans than that, and of two at least.
+ *
+ * @param most Scans.
+ */
+export function firstPeople(scans: ScanCoordinates, most: number): ScanCoordinates {
+  let people = 0
+  let total = 0
+  for (const count of scans.counts) {
+    if (people >= 2 && total + count > most) break
+    total += count
+    people++
+  }
+  if (people === scans.counts.length) return scans
+  const { coordinates } = scans
+  const kept = Array.from(scans.person.keys()).filter((i) => scans.person[i]! < people)
+  const part = new Matrix(kept.length, coordinates.columns)
+  for (const [row, i] of kept.entries()) part.row(row).set(coordinates.row(i))
+  return {
+    ...scans,
+    coordinates: part,
+    person: Int32Array.from(kept, (i) => scans.person[i]!),
+    people: scans.people.slice(0, people),
+    counts: scans.counts.slice(0, people),
+  }
+}
+
+/**
  * Means over the scans of each person.
  *
  * @param rows [n,R] one a scan.

@@ -11,7 +11,7 @@ import type { FaceSpace, FaceSpaces } from './FaceSpace.js'
 import { findSpan } from './findSpan.js'
 import { Mirror } from './mirror.js'
 import { readScans, requireDisjointSplits } from './readScans.js'
-import { readCoordinates } from './ScanCoordinates.js'
+import { firstPeople, readCoordinates } from './ScanCoordinates.js'
 import { STAGE1_DEFAULTS, type Stage1Options } from './Stage1Options.js'
 import { type ScanStore, storeFromCheckpoint, storeToCheckpoint } from './scanStore.js'
 import { type SpaceValidation, validateSpace } from './validateSpace.js'
@@ -52,6 +52,9 @@ export interface Stage1Result {
 
 /** Values that `auto` chooses alpha from. */
 const ALPHAS = [1, 0.85, 0.7, 0.5, 0.35] as const
+
+/** Scans of validation people that models are judged by, at most: every one is compared with every other. */
+const JUDGES = 1500
 
 const STAGE = 'scans'
 
@@ -147,7 +150,7 @@ async function readStore(
   const train = await readCoordinates(scans(), span)
   const store: ScanStore = { span, train }
   if (data.subjects('validation', 'scans').length > 0)
-    store.validation = await readCoordinates(readScans(data, template, 'validation', signal), span)
+    store.validation = firstPeople(await readCoordinates(readScans(data, template, 'validation', signal), span), JUDGES)
   await context.checkpoint.save(STAGE, storeToCheckpoint(store))
   return store
 }
