@@ -35,7 +35,8 @@ const FACES = [
   },
 ]
 
-const model = await SphereFaceModel.load()
+// Drawn faces have no detector's habits: the variant that saw no photo knows of none.
+const model = await SphereFaceModel.load(new URL('../models/sphere-face-model-scans-only.safetensors', import.meta.url))
 const draws = model.sample({ count: FACES.length + 1, seed: SEED })
 const observations = []
 for (const [i, { id, yaw = 0, pitch = 0, roll = 0, distance, camera, expression = {}, ...how }] of FACES.entries()) {

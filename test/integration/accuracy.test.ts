@@ -3,7 +3,7 @@ import type { FitterOptions } from '../../lib/fit/Fitter.js'
 import type { Observation } from '../../lib/fit/Observation.js'
 import { noiseFactors } from '../../lib/model/noiseFactors.js'
 import { sphereToTangent, tangentToSphere } from '../../lib/model/sphere.js'
-import { defaultModel } from '../fixtures/models.js'
+import { scansOnlyModel } from '../fixtures/models.js'
 import { disturb, drawFace, type Face, isPresent, type Seen, see, type View } from '../fixtures/observe.js'
 import { normals } from '../fixtures/random.js'
 import { landmarkRows, median, rootMeanSquare, transformReference } from '../fixtures/reference.js'
@@ -13,7 +13,7 @@ const CAMERA = { type: 'perspective', focal: 1400, principal: [640, 360] } as co
 const DISTANCE = 630
 const FACES = 24
 
-const model = await defaultModel()
+const model = await scansOnlyModel()
 const { data } = model
 
 /** A face of the prior, expression included. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MemoryCorpus } from '../../lib/corpus/MemoryCorpus.js'
 import { synthesise } from '../../lib/corpus/synthetic/SyntheticCorpus.js'
-import type { TrainingData } from '../../lib/corpus/TrainingData.js'
+import { SPLITS, type TrainingData } from '../../lib/corpus/TrainingData.js'
 import { checkReport } from '../../lib/evaluate/EvaluationReport.js'
 import { numberPeople } from '../../lib/evaluate/people.js'
 import { denseClustering } from '../../lib/evaluate/protocols/denseClustering.js'
@@ -144,6 +144,31 @@ describe('denseClustering', () => {
     expect(b).toBeCloseTo(a!, 1)
     expect(c).toBeGreaterThan(1)
     expect(noisy.models[0]!.neutralError!.low).toBeGreaterThan(a!)
+  })
+
+  it('expects the noise that people of another part are best fitted with, whether the truth is known or not', async () => {
+    const parts = { identities: 16, splits: { train: 0.25, validation: 0.25, test: 0.5 } }
+    const still = { smoothDrift: { amplitude: 0 }, identityDrift: { amplitude: 0 } }
+    const noises: number[][] = []
+    for (const noise of [0.3, 6]) {
+      const drawn = await people({ ...parts, ...still, noise })
+      const scans = []
+      for await (const shard of drawn.scans()) scans.push(shard)
+      const [train, validation, test] = SPLITS.map((split) => drawn.subjects(split)) as [string[], string[], string[]]
+      const real = new MemoryCorpus({ template: source, splits: { train, validation, test }, scans })
+      for (const some of [drawn, real]) {
+        const found = (await denseClustering([full, same], some, { bootstrap }))!
+        expect(found.tuned).toBe(true)
+        expect(found.models[0]!.noise).toBe(found.models[1]!.noise)
+        noises.push([noise, found.models[0]!.noise])
+      }
+    }
+    // The best is near the true one, as far as a dozen scans can tell.
+    for (const [real, chosen] of noises) {
+      expect(chosen).toBeGreaterThan(real! / 4)
+      expect(chosen).toBeLessThan(real! * 6)
+    }
+    expect((await denseClustering([full], data, { bootstrap }))!.tuned).toBe(false)
   })
 
   it('has nothing to say of one person, or one scan of each', async () => {

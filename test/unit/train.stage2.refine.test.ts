@@ -20,6 +20,7 @@ import {
 import { dictionaryOf } from '../../lib/train/stage2/ShapeDictionary.js'
 import { diagonal } from '../../lib/train/symmetric.js'
 import type { TrainingContext } from '../../lib/train/TrainingContext.js'
+import { invert, randomMatrix } from '../fixtures/dense.js'
 import { expectSfmRejection } from '../fixtures/expectSfmError.js'
 import { tinySphereModel } from '../fixtures/tinyModel.js'
 
@@ -28,13 +29,6 @@ const K = 4
 
 /** How far a derivative may be from the central difference, relative to the largest derivative of its kind. */
 const GRADIENT_TOLERANCE = 1e-5
-
-function randomMatrix(rows: number, columns: number, seed: number, scale = 1): Matrix {
-  const matrix = new Matrix(rows, columns)
-  new Random(seed).fillNormal(matrix.data)
-  for (let i = 0; i < matrix.data.length; i++) matrix.data[i]! *= scale
-  return matrix
-}
 
 /** Evidence of `rows` measurements of R coordinates. */
 function randomEvidence(rows: number, seed: number, size = R): Evidence {
@@ -475,28 +469,3 @@ describe('refining the metric', () => {
     )
   })
 })
-
-/** By Gaussian elimination. */
-function invert(a: Matrix): Matrix {
-  const n = a.rows
-  const left = a.copy()
-  const inverse = Matrix.identity(n)
-  for (let k = 0; k < n; k++) {
-    let pivot = k
-    for (let i = k; i < n; i++) if (Math.abs(left.at(i, k)) > Math.abs(left.at(pivot, k))) pivot = i
-    for (const matrix of [left, inverse]) {
-      const row = matrix.row(k).slice()
-      matrix.row(k).set(matrix.row(pivot))
-      matrix.row(pivot).set(row)
-    }
-    const scale = 1 / left.at(k, k)
-    for (const matrix of [left, inverse]) matrix.row(k).set(matrix.row(k).map((value) => scale * value))
-    for (let i = 0; i < n; i++) {
-      const factor = left.at(i, k)
-      if (i === k || factor === 0) continue
-      for (const matrix of [left, inverse])
-        for (let j = 0; j < n; j++) matrix.data[i * n + j]! -= factor * matrix.at(k, j)
-    }
-  }
-  return inverse
-}

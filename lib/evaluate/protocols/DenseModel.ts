@@ -10,6 +10,7 @@ import {
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { rigidFields } from './alignFaces.js'
+import type { Moments } from './Moments.js'
 import { type ShapeSpace, shapeSpaceOf } from './ShapeSpace.js'
 import { likeliest, nearest, onSphere } from './sphereSolutions.js'
 
@@ -21,14 +22,6 @@ export interface DenseModelOptions {
   expressions?: boolean
   /** The model's variation within people, where it has any. */
   within?: boolean
-}
-
-/** All that a fit needs to know of some faces, whatever their number of vertices. */
-export interface Moments {
-  /** [n,P] products with the model's columns. */
-  readonly products: Matrix
-  /** [n] squared lengths. */
-  readonly squares: Float64Array
 }
 
 /** How well faces are represented by the first k modes. */
@@ -118,9 +111,7 @@ export class DenseModel {
     return { products, squares }
   }
 
-  /**
-   * The noise of the faces' coordinates that makes them most plausible, roughly: what the best fits leave, mm.
-   */
+  /** What fits leave of the faces' coordinates, mm, on the average: as much as all of it that is noise. */
   noise({ products, squares }: Moments): number {
     const total = squares.reduce((a, b) => a + b, 0)
     const coordinates = products.rows * this.#columns.columns

@@ -175,7 +175,13 @@ const CLUSTERING_COLUMNS: readonly ReportColumn[] = [
   { key: 'silhouette', name: 'silhouette', better: 'higher' },
   { key: 'mutualInformation', name: 'k-means NMI', better: 'higher' },
   ...VERIFICATION_COLUMNS,
+  { key: 'neutralError', name: 'error at rest', unit: 'mm', better: 'lower' },
 ]
+
+/** Those that any row has. */
+function usedColumns(columns: readonly ReportColumn[], rows: readonly ReportRow[]): ReportColumn[] {
+  return columns.filter(({ key }) => rows.some(({ values }) => values[key] !== undefined))
+}
 
 type Clustered = Clustering & { key: string }
 
@@ -183,7 +189,7 @@ type Clustered = Clustering & { key: string }
 function clusteringTable<Found extends Clustered>(
   found: readonly Found[],
   further: (each: Found) => Record<string, Estimate | undefined> = () => ({}),
-): Pick<ReportSection, 'rows' | 'differences'> {
+): Pick<ReportSection, 'columns' | 'rows' | 'differences'> {
   const measures = (each: Found) => {
     const { ratio, distanceRatio, silhouette } = each
     return { ratio, distanceRatio, silhouette, ...further(each) }
@@ -203,6 +209,7 @@ function clusteringTable<Found extends Clustered>(
       : []),
   ])
   return {
+    columns: usedColumns(CLUSTERING_COLUMNS, rows),
     rows: [
       ...rows.filter(({ condition }) => condition === 'cosine'),
       ...rows.filter(({ condition }) => condition !== 'cosine'),
@@ -292,12 +299,13 @@ export function denseSection(models: readonly EvaluatedModel[], found: DenseClus
       key: 'dense',
       title: 'Clustering of dense scans',
       text: `Identities of ${found.scans} scans of ${found.people.count} people, fitted by all vertices with expressions, variation within people and rigid motion as nuisances.`,
-      columns: [...CLUSTERING_COLUMNS, { key: 'neutralError', name: 'error at rest', unit: 'mm', better: 'lower' }],
       ...clusteringTable(found.models, ({ neutralError }) => ({ neutralError })),
       plots: pictures.plots,
-      notes: found.models.map(
-        ({ key, noise }) => `${nameOf(models, key)} leaves ${noise.toPrecision(2)} mm of a coordinate unexplained.`,
-      ),
+      notes: [
+        `Noise that the fits expected of a coordinate, ${
+          found.tuned ? 'chosen by people of another part' : 'which is what the models leave of these scans'
+        }: ${found.models.map(({ key, noise }) => `${nameOf(models, key)} ${noise.toPrecision(2)} mm`).join(', ')}.`,
+      ],
     },
     plots: pictures.files,
   }
@@ -324,7 +332,6 @@ export function landmarkSections(models: readonly EvaluatedModel[], found: Landm
         key: file,
         title: `Clustering, ${what}`,
         text: `${images} pictures of ${people.count} people; one picture against one.`,
-        columns: [...CLUSTERING_COLUMNS],
         ...clusteringTable(clustered),
         plots: pictures.plots,
         notes: failures(models, found.models),

@@ -18,13 +18,10 @@ const STREAM = 0x7a15
 export function somePairs(people: People, { different, seed }: { different: number; seed: number }): Pairs {
   const { person, collection, count } = people
   const items = itemsOf(people)
-  const members = new Map<number, number[]>()
-  for (const [item, who] of person.entries()) {
-    const where = collection[who]
-    members.set(where, [...(members.get(where) ?? []), item])
-  }
-  const squares = (counts: readonly number[]) => counts.reduce((sum, n) => sum + n * n, 0)
-  const total = (squares([...members.values()].map((m) => m.length)) - squares(items.map((i) => i.length))) / 2
+  const members = new Int32Array(Math.max(...collection) + 1)
+  for (const who of person) members[collection[who]]++
+  const squares = (counts: ArrayLike<number>) => Array.from(counts).reduce((sum, n) => sum + n * n, 0)
+  const total = (squares(members) - squares(items.map(({ length }) => length))) / 2
   if (total <= different) return allPairs(people)
 
   const first: number[] = []
