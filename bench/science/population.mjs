@@ -7,8 +7,10 @@ import { MemoryCorpus } from '../../dist/corpus/MemoryCorpus.js'
 import { synthesise } from '../../dist/corpus/synthetic/SyntheticCorpus.js'
 import { SphereFaceModel } from '../../dist/model/SphereFaceModel.js'
 
-/** 3D training data, where it is there; the embedded model otherwise. */
+/** 3D training data, where it is there; otherwise the variant of the embedded model that saw no photo. */
 const SOURCE = fileURLToPath(new URL('../../../shared/data/face-3dmm.safetensors', import.meta.url))
+
+const SCANS_ONLY = fileURLToPath(new URL('../../models/sphere-face-model-scans-only.safetensors', import.meta.url))
 
 /** Directions that a drift is mixed from: enough that no few factors are all of it. */
 const DRIFT_FACTORS = 36
@@ -31,10 +33,10 @@ export const SIZES = {
 }
 
 /** @param file A model file in place of either. */
-export async function loadSource(file = existsSync(SOURCE) ? SOURCE : undefined) {
+export async function loadSource(file = existsSync(SOURCE) ? SOURCE : SCANS_ONLY) {
   const model = await SphereFaceModel.load(file)
   model.dispose()
-  return { source: model.data, name: file ?? 'the embedded model' }
+  return { source: model.data, name: file }
 }
 
 /** People of a seed, with scans, pictures and the truth about them. */

@@ -37,7 +37,11 @@ struct FitSolverProbe {
   }
   // The factor on every sigma.
   void setBlur(double blur) { solver.blur_ = blur; }
-  void solve(const FitProblem& problem, FitSolution& solution) { solver.solve(problem, solution); }
+  // Leaves the state at the optimum, with its nuisances.
+  void solve(const FitProblem& problem, FitSolution& solution) {
+    solver.settles_ = false;
+    solver.solve(problem, solution);
+  }
 
   FitState<double>& state() { return workspace.states[solver.current_]; }
   int unknowns() const { return solver.unknowns(); }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { STAGE1_DEFAULTS } from '../../lib/train/stage1/Stage1Options.js'
+import { STAGE2_DEFAULTS } from '../../lib/train/stage2/Stage2Options.js'
 import { parseTrainingConfig } from '../../lib/train/TrainingConfig.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 
@@ -32,7 +33,15 @@ describe('a configuration of training', () => {
       objective: 'angular-margin',
       angularMargin: { ...STAGE1_DEFAULTS.angularMargin, rounds: 3, uniformityWeight: 0.5 },
     }
-    const config = { name: 'a', version: '2', corpus: { folder: 'b' }, out: 'c', seed: 7, stage1, stage2: { steps: 3 } }
+    const config = {
+      name: 'a',
+      version: '2',
+      corpus: { folder: 'b' },
+      out: 'c',
+      seed: 7,
+      stage1,
+      stage2: { ...STAGE2_DEFAULTS, folds: 3 },
+    }
     expect(parseTrainingConfig(config)).toEqual(config)
   })
 
