@@ -16,8 +16,6 @@ import { configureCpu } from '../dist/index.js'
 import { readModelFile, writeModelFile } from '../dist/model/formats/modelFile.js'
 import { withBasisPrecision } from '../dist/model/half.js'
 import { lift } from '../dist/model/lift.js'
-import { exactSymmetry } from '../dist/train/stage2/exactSymmetry.js'
-import { recentre } from '../dist/train/stage2/recentre.js'
 import { STAGE2_DEFAULTS } from '../dist/train/stage2/Stage2Options.js'
 import { trainFromPhotos } from '../dist/train/stage2/trainFromPhotos.js'
 
@@ -67,14 +65,7 @@ async function publish(name, trained, inputs) {
   }
   const metadata = { ...trained.metadata, name, version: '2.0.0', provenance: JSON.stringify(provenance) }
   const stored = withBasisPrecision({ ...trained, metadata }, 'f16')
-  await writeModelFile(join(models, `${name}.safetensors`), trained === model ? await finished(stored) : stored)
-}
-
-/** Symmetric to rounding, and of the right size in photos. */
-async function finished(stored) {
-  let symmetric = withBasisPrecision(exactSymmetry(stored), 'f16')
-  for (let i = 0; i < 2; i++) symmetric = await recentre(symmetric, photos, context, { keepSize: true })
-  return symmetric
+  await writeModelFile(join(models, `${name}.safetensors`), stored)
 }
 
 /** A copy whose scheme ibug68 says how far each landmark is to be trusted. */

@@ -78,7 +78,7 @@ function validationTable({ validation }: Stage1Report): string[] {
 function photosSection({ people, photos, kept }: Stage2Report): string[] {
   const learned = `Landmarks of ${photos} photos of ${people} people taught it`
   return [
-    kept
+    kept !== 'nothing'
       ? `- ${learned} how the latents of people differ, how one person's differ between photos (\`identity_person_share\`), how wide ` +
         'expressions range, and where the detector puts its landmarks (`offset`, `reliability`). They are coordinates of landmarks: no picture was seen.'
       : `- ${learned} nothing that told strangers apart better: what they say is not in the model.`,
@@ -86,7 +86,7 @@ function photosSection({ people, photos, kept }: Stage2Report): string[] {
   ]
 }
 
-function photosTable({ before, after }: Stage2Report): string[] {
+function photosTable({ before, statistics, refinement }: Stage2Report): string[] {
   const row = (name: string, { cosine, logLikelihoodRatio, logLikelihoodRatioOfSets, error }: PeopleMeasures) =>
     `| ${name} | ${cosine.auc.toFixed(3)} | ${logLikelihoodRatio.auc.toFixed(3)} | ${cosine.tarAt1e2.toFixed(3)} | ` +
     `${logLikelihoodRatioOfSets?.auc.toFixed(3) ?? ''} | ${(100 * error).toFixed(2)} |`
@@ -97,7 +97,8 @@ function photosTable({ before, after }: Stage2Report): string[] {
     '| model | AUC cosine | AUC likelihood ratio | TAR at FAR 1% (cosine) | AUC 3 against 3 | RMSE % |',
     '|---|---|---|---|---|---|',
     row('before it saw a photo', before),
-    row('after', after),
+    row('with what they taught', statistics),
+    ...(refinement ? [row('and latents refined', refinement)] : []),
     '',
   ]
 }

@@ -1,4 +1,5 @@
 import { OptionReader } from '../../corpus/synthetic/OptionReader.js'
+import type { Refinement } from './refineMetric.js'
 
 /** How a model learns from photos (docs/training.md). */
 export interface Stage2Options {
@@ -16,6 +17,11 @@ export interface Stage2Options {
   withinWeight: number
   /** Variance of one person's latents that is expected, in units of the population's (2). */
   withinVariance: number
+  /**
+   * What is refined in the end so that the directions of fitted latents tell people apart: a weight for each latent, the
+   * whole metric, basis and mean face as well, or nothing ("weights").
+   */
+  refinement: Refinement | 'none'
   /** False alarms, of pairs of strangers, at which thresholds for comparing are set (0.01). */
   falseAcceptRate: number
 }
@@ -29,6 +35,7 @@ export const STAGE2_DEFAULTS: Stage2Options = {
   betweenWeight: 50,
   withinWeight: 30,
   withinVariance: 2,
+  refinement: 'weights',
   falseAcceptRate: 0.01,
 }
 
@@ -48,6 +55,7 @@ export function parseStage2Options(value: unknown): Stage2Options {
     betweenWeight: o.number('betweenWeight', d.betweenWeight, 1e-3),
     withinWeight: o.number('withinWeight', d.withinWeight, 1e-3),
     withinVariance: o.number('withinVariance', d.withinVariance, 1e-3, 1e3),
+    refinement: o.choice('refinement', ['weights', 'metric', 'all', 'none'], d.refinement),
     falseAcceptRate: o.number('falseAcceptRate', d.falseAcceptRate, 1e-6, 0.5),
   }
   o.finish()

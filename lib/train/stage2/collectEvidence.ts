@@ -12,6 +12,8 @@ import { landmarkRows, type ShapeDictionary } from './ShapeDictionary.js'
 /** One photo of one person. */
 export interface PhotoEvidence {
   person: string
+  /** Its place among the observations. */
+  index: number
   /** On (dictionary, expressions), with pose and camera integrated out. */
   evidence: Evidence
 }
@@ -57,7 +59,11 @@ export async function collectEvidence(
       const options: LinearisationOptions = { noise, focalStddev: focalStddev(observation), robust: true }
       const photo = linearisePhoto(observation, result, shape, landmarks.rows, scheme.offset, options)
       landmarks.add(photo)
-      photos.push({ person: subjectKey(observation), evidence: evidenceOfPhoto(photo, landmarks.rows, options) })
+      photos.push({
+        person: subjectKey(observation),
+        index: first + i,
+        evidence: evidenceOfPhoto(photo, landmarks.rows, options),
+      })
     }
   }
   if (photos.length < MOST_UNUSABLE * observations.length)
@@ -66,6 +72,13 @@ export async function collectEvidence(
       `photos: expected landmarks that the model fits, but only ${photos.length} of ${observations.length} could be fitted`,
     )
   return { photos, schemes: [...schemes.values()] }
+}
+
+/** The evidence of each person's photos, people in the order of their first. */
+export function byPerson(photos: readonly PhotoEvidence[]): Evidence[][] {
+  const people = new Map<string, Evidence[]>()
+  for (const { person, evidence } of photos) people.set(person, [...(people.get(person) ?? []), evidence])
+  return [...people.values()]
 }
 
 function focalStddev({ camera }: LabelledObservation): number | undefined {

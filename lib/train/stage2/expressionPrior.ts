@@ -1,6 +1,6 @@
 import type { Matrix } from '../../linear/index.js'
 import { addScaled, apply, diagonal, positiveInverse, symmetrise } from '../symmetric.js'
-import { type Evidence, eliminate, withPrior } from './Evidence.js'
+import { type Evidence, eliminate, rotated, withPrior } from './Evidence.js'
 
 /** How expressions are spread over photos: e ~ N(mean, diag stddev^2). */
 export interface ExpressionPrior {
@@ -56,6 +56,13 @@ export function nextExpressionPrior(
       ),
     ),
   }
+}
+
+/** The evidence on shapes that is left when expressions are integrated out with their prior. */
+export function withoutExpressions(evidence: Evidence, { mean, stddev }: ExpressionPrior): Evidence {
+  const precision = stddev.map((value) => 1 / value ** 2)
+  const shapes = evidence.shift.length - mean.length
+  return eliminate(withPrior(rotated(evidence, shapes), 0, precision, mean), mean.length)
 }
 
 /**

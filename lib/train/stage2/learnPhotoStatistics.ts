@@ -4,16 +4,25 @@ import { Matrix } from '../../linear/index.js'
 import type { LandmarkScheme, ModelData } from '../../model/ModelData.js'
 import { addScaled, diagonal, positiveInverse } from '../symmetric.js'
 import type { TrainingContext } from '../TrainingContext.js'
-import { collectEvidence, type PhotoEvidence } from './collectEvidence.js'
-import { type Evidence, eliminate, rotated, withPrior } from './Evidence.js'
-import { type ExpressionPrior, nextExpressionPrior, relaxedBounds } from './expressionPrior.js'
-import { foldMetric } from './foldMetric.js'
+import { byPerson, collectEvidence, type PhotoEvidence } from './collectEvidence.js'
+import { exactSymmetry } from './exactSymmetry.js'
+import { type ExpressionPrior, nextExpressionPrior, relaxedBounds, withoutExpressions } from './expressionPrior.js'
+import { type FoldedModel, foldMetric } from './foldMetric.js'
 import { type LandmarkStatistics, populationOffset } from './LandmarkStatistics.js'
 import { mirrorMap } from './mirrorMap.js'
 import { recentre } from './recentre.js'
 import { dictionaryOf, type ShapeDictionary } from './ShapeDictionary.js'
 import type { Stage2Options } from './Stage2Options.js'
 import { type TwoCovariance, twoCovariance } from './twoCovariance.js'
+
+/** What {@link learnPhotoStatistics} is about. */
+export interface PhotoStatistics {
+  folded: FoldedModel
+  /** The shapes that it is made of. */
+  dictionary: ShapeDictionary
+  expressions: ExpressionPrior
+  report: PhotoStatisticsReport
+}
 
 /** What was learned, besides the model. */
 export interface PhotoStatisticsReport {
@@ -36,36 +45,38 @@ export interface PhotoStatisticsReport {
 export async function learnPhotoStatistics(
   data: ModelData,
   observations: readonly LabelledObservation[],
-  options: Stage2Options,
+  options: Omit<Stage2Options, 'refinement'>,
   context: TrainingContext,
-): Promise<{ model: ModelData; report: PhotoStatisticsReport }> {
+): Promise<PhotoStatistics> {
   const { rounds, noise } = options
   requirePeople(observations)
   const dictionary = dictionaryOf(data)
   const mirror = data.mirror && mirrorMap(dictionary, data.mirror)
   let model = data
-  let report: PhotoStatisticsReport | undefined
+  let statistics: PhotoStatistics | undefined
   for (let round = 0; round < rounds; round++) {
     const { photos, schemes } = await collectEvidence(model, dictionary, observations, noise, context)
-    const { statistics, expressions } = await estimate(photos, dictionary, data, mirror, options, context)
-    const folded = foldMetric(data, dictionary, { ...statistics, mean: new Float64Array(dictionary.size) }, mirror)
+    const { people, expressions } = await estimate(photos, dictionary, data, mirror, options, context)
+    const folded = foldMetric(data, dictionary, { ...people, mean: new Float64Array(dictionary.size) }, mirror)
     const learned = {
-      ...folded.model,
+      ...exactSymmetry(folded.model),
       expressionMean: Float32Array.from(expressions.mean, (value) => Math.max(value, 0)),
       expressionStddev: Float32Array.from(expressions.stddev),
       expressionBounds: relaxedBounds(data.expressionBounds, expressions.stddev),
-      schemes: centred(model.schemes, schemes, statistics.mean, expressions.mean),
+      schemes: centred(model.schemes, schemes, people.mean, expressions.mean),
     }
     model = { ...learned, schemes: await calibrated(learned, dictionary, observations, noise, context) }
-    report = {
+    const report = {
       people: new Set(photos.map(({ person }) => person)).size,
       photos: photos.length,
       unusable: observations.length - photos.length,
       shares: Array.from(folded.shares),
     }
+    statistics = { folded, dictionary, expressions, report }
     context.record({ stage: 'photos', step: round, photos: photos.length, share: average(folded.shares) })
   }
-  return { model: await recentre(model, observations, context), report: report! }
+  const { folded } = statistics!
+  return { ...statistics!, folded: { ...folded, model: await recentre(model, observations, context) } }
 }
 
 /** Expressions and identities in turns: each is nuisance to the other. */
@@ -74,33 +85,32 @@ async function estimate(
   { size }: ShapeDictionary,
   data: ModelData,
   mirror: Matrix | undefined,
-  options: Stage2Options,
+  options: Omit<Stage2Options, 'refinement'>,
   context: TrainingContext,
-): Promise<{ statistics: TwoCovariance; expressions: ExpressionPrior }> {
+): Promise<{ people: TwoCovariance; expressions: ExpressionPrior }> {
   const start = startOf(size, options.withinVariance)
-  let statistics = start
+  let people = start
   let expressions: ExpressionPrior = {
     mean: new Float64Array(data.expressionCount),
     stddev: Float64Array.from(data.expressionStddev),
   }
   const evidence = photos.map((photo) => photo.evidence)
-  const turned = evidence.map((each) => rotated(each, size))
   for (let turn = 0; turn < TURNS; turn++) {
-    const shape = { precision: positiveInverse(totalOf(statistics)), mean: statistics.mean }
+    const shape = { precision: positiveInverse(totalOf(people)), mean: people.mean }
     for (let step = 0; step < 2; step++) {
       await context.breathe()
       expressions = nextExpressionPrior(evidence, shape, expressions, data.expressionStddev)
     }
     await context.breathe()
-    const people = byPerson(photos, turned, expressions)
-    statistics = twoCovariance(people, statistics, start, {
+    const shapes = photos.map((photo) => ({ ...photo, evidence: withoutExpressions(photo.evidence, expressions) }))
+    people = twoCovariance(byPerson(shapes), people, start, {
       rounds: Math.ceil(options.expectationRounds / TURNS),
       betweenWeight: options.betweenWeight,
       withinWeight: options.withinWeight,
       ...(mirror && { mirror }),
     })
   }
-  return { statistics, expressions }
+  return { people, expressions }
 }
 
 const TURNS = 3
@@ -116,22 +126,6 @@ function startOf(k: number, withinVariance: number): TwoCovariance {
 
 function totalOf({ between, within }: TwoCovariance): Matrix {
   return addScaled(between.copy(), 1, within)
-}
-
-/** Each person's evidence on the dictionary's shapes, expressions integrated out. */
-function byPerson(
-  photos: readonly PhotoEvidence[],
-  turned: readonly Evidence[],
-  { mean, stddev }: ExpressionPrior,
-): Evidence[][] {
-  const precision = stddev.map((value) => 1 / value ** 2)
-  const people = new Map<string, Evidence[]>()
-  for (const [i, { person }] of photos.entries()) {
-    const own = people.get(person) ?? []
-    own.push(eliminate(withPrior(turned[i]!, 0, precision, mean), mean.length))
-    people.set(person, own)
-  }
-  return [...people.values()]
 }
 
 /**

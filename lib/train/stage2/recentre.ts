@@ -5,25 +5,24 @@ import type { TrainingContext } from '../TrainingContext.js'
 import { withoutSimilarity } from './withoutSimilarity.js'
 
 /** Each pass leaves what the prior holds back of a mean, a third or so. */
-const PASSES = 3
+const PASSES = 6
 
 /**
  * Moves the schemes' offsets until the identities of all photos average to the mean face: what all of them have in
- * common tells nobody apart, and would make all look alike to a cosine.
+ * common tells nobody apart, and would make all look alike to a cosine. Similarities are taken out of the offsets in each
+ * pass, so that faces have their size in photos.
  *
  * @param observations Photos, fitted as users fit theirs.
- * @param options.keepSize Takes similarities out of the offsets in each pass, so that faces have their size in photos.
  */
 export async function recentre(
   data: ModelData,
   observations: readonly LabelledObservation[],
   context: TrainingContext,
-  { keepSize = false }: { keepSize?: boolean } = {},
 ): Promise<ModelData> {
   let centred = data
   for (let pass = 0; pass < PASSES; pass++) {
     await context.breathe()
-    centred = { ...centred, schemes: await moved(centred, observations, context, keepSize) }
+    centred = { ...centred, schemes: await moved(centred, observations, context) }
   }
   return centred
 }
@@ -32,7 +31,6 @@ async function moved(
   data: ModelData,
   observations: readonly LabelledObservation[],
   { signal }: TrainingContext,
-  keepSize: boolean,
 ): Promise<ModelData['schemes']> {
   await using model = SphereFaceModel.fromData(data)
   const fitter = await model.createFitter()
@@ -51,7 +49,7 @@ async function moved(
     const present = [...Array(scheme.count).keys()].filter((l) =>
       scheme.weights.subarray(3 * l, 3 * l + 3).some(Boolean),
     )
-    schemes.set(name, { ...scheme, offset: keepSize ? withoutSimilarity(offset, mean, present) : offset })
+    schemes.set(name, { ...scheme, offset: withoutSimilarity(offset, mean, present) })
   }
   return schemes
 }

@@ -28,13 +28,13 @@ export interface RefinementPhoto extends Evidence {
   latents?: ArrayLike<number>
 }
 
+/** A weight for each latent, which leaves likelihood ratios as they are; the whole metric; or basis and mean face as well. */
+export type Refinement = 'weights' | 'metric' | 'all'
+
 /** How latents are refined so that their direction tells people apart. */
 export interface RefinementOptions {
-  /**
-   * What is learned: a weight for each latent (default), which leaves likelihood ratios as they are; the whole metric; or
-   * basis and mean face as well.
-   */
-  parameters?: 'weights' | 'metric' | 'all'
+  /** What is learned ("weights"). */
+  parameters?: Refinement
   /** Default 200. */
   steps?: number
   /** People a step (default 40), and photos of each at most (default 6). */
@@ -91,7 +91,7 @@ const BATCHES = 0x7265
  * @param dictionary That the evidence is about.
  * @param people The photos of each person, as evidence on the dictionary's coordinates, relative to the model's mean and
  *   with its expressions integrated out.
- * @param validation The same of people to decide by.
+ * @param validation The same of people to decide by; undefined where the caller measures what was learned, and decides.
  * @returns What was given, where nothing better was found.
  * @throws SfmError INVALID_ARGUMENT, INVALID_INPUT; NUMERICAL naming the step, where the loss is no longer finite; ABORTED.
  * @example
@@ -101,22 +101,22 @@ export async function refineMetric(
   folded: FoldedModel,
   dictionary: ShapeDictionary,
   people: readonly (readonly RefinementPhoto[])[],
-  validation: readonly (readonly RefinementPhoto[])[],
+  validation: readonly (readonly RefinementPhoto[])[] | undefined,
   options: RefinementOptions,
   context: TrainingContext,
 ): Promise<{ folded: FoldedModel; report: RefinementReport }> {
   const settled = settle(options)
   requireEvidence('people', people, dictionary.size, folded.variances.length)
-  requireEvidence('validation', validation, dictionary.size, folded.variances.length)
+  requireEvidence('validation', validation ?? [], dictionary.size, folded.variances.length)
   if (people.filter((own) => own.length > 0).length < 2)
     throw new SfmError('INVALID_INPUT', 'photos: expected those of at least two people, to tell them apart')
   const setting = settingOf(folded, dictionary, settled.identities)
   // A basis that moves changes the fits: those that were given say nothing of it.
-  const fitted = settled.parameters !== 'all' && haveLatents([...people, ...validation])
+  const fitted = settled.parameters !== 'all' && haveLatents([...people, ...(validation ?? [])])
   const latents = people.map((photos) => (fitted ? latentsOf(photos) : linearLatents(photos, setting)))
   const start = startOf(setting, latents)
   const learned = await learn(start, setting, people, latents, settled, context)
-  const report = judge(start, learned, setting, validation, fitted ? latentsOf(validation.flat()) : undefined)
+  const report = judge(start, learned, setting, validation, fitted)
   return { folded: report.kept ? refold(folded, dictionary, learned) : folded, report }
 }
 
@@ -298,18 +298,20 @@ function judge(
   start: RefinementParameters,
   learned: RefinementParameters,
   setting: RefinementSetting,
-  validation: readonly (readonly Evidence[])[],
-  fitted: Matrix | undefined,
+  validation: readonly (readonly RefinementPhoto[])[] | undefined,
+  fitted: boolean,
 ): RefinementReport {
   const { precision, gram: metric, identities } = setting
+  const latents = validation && fitted ? latentsOf(validation.flat()) : undefined
   const [before, after] = [start, learned].map(
-    (each) => verifyEvidence(validation, { ...each, precision }, fitted) ?? null,
+    (each) => (validation && verifyEvidence(validation, { ...each, precision }, latents)) ?? null,
   )
   const distance = ({ basis, mean }: RefinementParameters) =>
     Math.sqrt(Math.max(replayLoss(basis, mean, metric, identities!).loss, 0))
   const representation = identities ? { before: distance(start), after: distance(learned) } : null
   const report = { before: before!, after: after!, representation }
   const judged = (kept: boolean, reason: string) => ({ kept, reason, ...report })
+  if (!validation) return judged(true, 'nobody was there to decide by')
   if (!before || !after) return judged(false, 'too few validation photos to compare')
   const worse =
     after.misfit > REPRESENTATION_LOSS * before.misfit ||

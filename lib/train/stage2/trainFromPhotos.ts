@@ -4,6 +4,7 @@ import { COMPARISON_ENTRY } from '../../model/comparison.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
 import type { Checkpoint } from '../Checkpoint.js'
+import { partOf } from '../partOf.js'
 import type { TrainingContext } from '../TrainingContext.js'
 import { learnPhotoStatistics, type PhotoStatisticsReport } from './learnPhotoStatistics.js'
 import {
@@ -14,15 +15,22 @@ import {
   pooled,
   thresholdOf,
 } from './measurePeople.js'
+import { refineLatents } from './refineLatents.js'
 import type { Stage2Options } from './Stage2Options.js'
+
+/** How much of what stage 2 learned is in the model. */
+export type Kept = 'nothing' | 'statistics' | 'refinement'
 
 /** What stage 2 found. */
 export interface Stage2Report extends PhotoStatisticsReport {
-  /** Whether what was learned is in the model: people that had no part in it are told apart better. */
-  kept: boolean
-  /** On people left out of learning, each once: the model as stage 1 made it, and with what was learned. */
+  /** What tells apart people that had no part in it best. */
+  kept: Kept
+  /** On people left out of learning, each once: the model as stage 1 made it, */
   before: PeopleMeasures
-  after: PeopleMeasures
+  /** with what was learned of people and photos, */
+  statistics: PeopleMeasures
+  /** and with latents refined as well, unless that was turned off. */
+  refinement?: PeopleMeasures
 }
 
 /** Landmarks may come to lie so much worse, relatively, before what was learned is dropped. */
@@ -47,26 +55,34 @@ export async function trainFromPhotos(
 ): Promise<{ model: ModelData; report: Stage2Report }> {
   const fold = foldsOf(photos, options.folds, context.seed)
   const count = Math.max(...fold.values()) + 1
-  const before: PeopleScores[] = []
-  const after: PeopleScores[] = []
+  const variants: Variant[] = options.refinement === 'none' ? VARIANTS.slice(0, 2) : [...VARIANTS]
+  const scores: Scored[] = []
   for (let left = 0; left < count; left++) {
-    context.progress(left / (count + 1), 'photos: learn without a fold, and measure on it')
-    const part = (out: boolean) => photos.filter((photo) => (fold.get(subjectKey(photo)) === left) === out)
     const name = `photos-fold-${left}`
+    const part = partOf(context, name, left / (count + 1), (left + 1) / (count + 1))
     const known = await context.checkpoint.load(name)
-    const scores = known ? scoresOf(known) : await crossMeasure(model, part(false), part(true), options, context)
-    if (!known) await context.checkpoint.save(name, checkpointOf(scores))
-    before.push(scores.before)
-    after.push(scores.after)
-    const { cosine } = measuresOf(scores.after)
+    const some = (out: boolean) => photos.filter((photo) => (fold.get(subjectKey(photo)) === left) === out)
+    const measured = known
+      ? scoresOf(known, variants)
+      : await crossMeasure(model, some(false), some(true), options, part)
+    if (!known) await context.checkpoint.save(name, checkpointOf(measured))
+    scores.push(measured)
+    const { cosine } = measuresOf(measured.statistics!)
     context.record({ stage: 'photos-fold', step: left, auc: cosine.auc, equalErrorRate: cosine.equalErrorRate })
   }
-  context.progress(count / (count + 1), 'photos: learn from all')
-  const learned = await learnPhotoStatistics(model, photos, options, context)
-  const [first, second] = [measuresOf(pooled(before)), measuresOf(pooled(after))]
-  const kept = improves(first, second)
-  const chosen = kept ? learned.model : model
-  const { single } = pooled(kept ? after : before)
+  const all = Object.fromEntries(variants.map((each) => [each, pooled(scores.map((fold) => fold[each]!))])) as Scored
+  const measures = Object.fromEntries(variants.map((each) => [each, measuresOf(all[each]!)])) as Record<
+    Variant,
+    PeopleMeasures
+  >
+  let best: Variant = 'before'
+  for (const each of variants.slice(1)) if (improves(measures[best], measures[each], measures.before)) best = each
+
+  const part = partOf(context, 'photos', count / (count + 1), 1)
+  part.progress(0, 'photos: learn from all')
+  const learned = await learnVariants(model, photos, options, part)
+  const chosen = learned.models[best]!
+  const { single } = all[best]!
   const comparison = {
     cosine: thresholdOf(single.cosine, single.same, options.falseAcceptRate),
     logLikelihoodRatio: thresholdOf(single.logLikelihoodRatio, single.same, options.falseAcceptRate),
@@ -74,8 +90,27 @@ export async function trainFromPhotos(
   const other = { ...chosen.metadata.other, [COMPARISON_ENTRY]: JSON.stringify(comparison) }
   return {
     model: { ...chosen, metadata: { ...chosen.metadata, other } },
-    report: { ...learned.report, kept, before: first, after: second },
+    report: { ...learned.report, kept: best === 'before' ? 'nothing' : best, ...measures },
   }
+}
+
+/** The model as stage 1 made it; with the statistics of photos; with its latents refined. */
+const VARIANTS = ['before', 'statistics', 'refinement'] as const
+type Variant = (typeof VARIANTS)[number]
+type Scored = { [variant in Variant]?: PeopleScores }
+
+/** All variants that there are to be, learned from some people. */
+async function learnVariants(
+  model: ModelData,
+  photos: readonly LabelledObservation[],
+  { refinement, ...options }: Stage2Options,
+  context: TrainingContext,
+): Promise<{ models: { [variant in Variant]?: ModelData }; report: PhotoStatisticsReport }> {
+  const learned = await learnPhotoStatistics(model, photos, options, context)
+  const models = { before: model, statistics: learned.folded.model }
+  if (refinement === 'none') return { models, report: learned.report }
+  const refined = await refineLatents(learned, photos, refinement, options.noise, context)
+  return { models: { ...models, refinement: refined }, report: learned.report }
 }
 
 /** Learned from some people, measured on others. */
@@ -85,17 +120,21 @@ async function crossMeasure(
   test: readonly LabelledObservation[],
   options: Stage2Options,
   context: TrainingContext,
-): Promise<{ before: PeopleScores; after: PeopleScores }> {
-  const learned = await learnPhotoStatistics(model, train, options, context)
-  return { before: await measurePeople(model, test, context), after: await measurePeople(learned.model, test, context) }
+): Promise<Scored> {
+  context.progress(0, 'photos: learn without a fold, and measure on it')
+  const { models } = await learnVariants(model, train, options, context)
+  const scores: Scored = {}
+  for (const [variant, each] of Object.entries(models) as [Variant, ModelData][])
+    scores[variant] = await measurePeople(each, test, context)
+  return scores
 }
 
 /** Strangers are told apart better by the area under the curve and at few false alarms, and faces fit as well. */
-function improves(before: PeopleMeasures, after: PeopleMeasures): boolean {
+function improves(best: PeopleMeasures, next: PeopleMeasures, before: PeopleMeasures): boolean {
   return (
-    after.cosine.auc > before.cosine.auc &&
-    !(after.cosine.tarAt1e2 < before.cosine.tarAt1e2) &&
-    after.error <= MOST_ERROR * before.error
+    next.cosine.auc > best.cosine.auc &&
+    !(next.cosine.tarAt1e2 < best.cosine.tarAt1e2) &&
+    next.error <= MOST_ERROR * before.error
   )
 }
 
@@ -122,30 +161,29 @@ function foldsOf(photos: readonly LabelledObservation[], folds: number, seed: nu
   return fold
 }
 
-const PARTS = ['before', 'after'] as const
 const KINDS = ['single', 'sets'] as const
 const LISTS = ['cosine', 'logLikelihoodRatio', 'same'] as const
 
-function checkpointOf(scores: { before: PeopleScores; after: PeopleScores }): Checkpoint {
+function checkpointOf(scored: Scored): Checkpoint {
   const tensors = new Map<string, { shape: readonly number[]; data: Float64Array }>()
   const add = (name: string, values: readonly number[]) =>
     tensors.set(name, { shape: [values.length], data: Float64Array.from(values) })
-  for (const part of PARTS) {
-    for (const kind of KINDS) for (const list of LISTS) add(`${part}.${kind}.${list}`, scores[part][kind][list])
-    add(`${part}.errors`, scores[part].errors)
+  for (const [variant, scores] of Object.entries(scored)) {
+    for (const kind of KINDS) for (const list of LISTS) add(`${variant}.${kind}.${list}`, scores[kind][list])
+    add(`${variant}.errors`, scores.errors)
   }
   return { state: {}, tensors }
 }
 
-function scoresOf({ tensors }: Checkpoint): { before: PeopleScores; after: PeopleScores } {
+function scoresOf({ tensors }: Checkpoint, variants: readonly Variant[]): Scored {
   const values = (name: string) => Array.from(tensors.get(name)!.data)
-  const read = (part: string): PeopleScores => {
+  const read = (variant: Variant): PeopleScores => {
     const kind = (name: string) => ({
-      cosine: values(`${part}.${name}.cosine`),
-      logLikelihoodRatio: values(`${part}.${name}.logLikelihoodRatio`),
-      same: values(`${part}.${name}.same`),
+      cosine: values(`${variant}.${name}.cosine`),
+      logLikelihoodRatio: values(`${variant}.${name}.logLikelihoodRatio`),
+      same: values(`${variant}.${name}.same`),
     })
-    return { single: kind('single'), sets: kind('sets'), errors: values(`${part}.errors`) }
+    return { single: kind('single'), sets: kind('sets'), errors: values(`${variant}.errors`) }
   }
-  return { before: read('before'), after: read('after') }
+  return Object.fromEntries(variants.map((variant) => [variant, read(variant)]))
 }
