@@ -1,5 +1,5 @@
-// Draws the synthetic faces of examples/landmarks from the embedded model: hard poses, seen exactly but for the
-// rounding to a hundredth of a pixel. Deterministic; needs the package built. Run it when the model changes:
+// Draws the synthetic faces of examples/landmarks: hard poses, seen exactly, by a detector with the habits that the
+// embedded model knows, but for the rounding to a hundredth of a pixel. Deterministic; needs the package built. Run it when the model changes:
 //
 //     node scripts/make-examples.mjs [DIR]
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -35,8 +35,9 @@ const FACES = [
   },
 ]
 
-// Drawn faces have no detector's habits: the variant that saw no photo knows of none.
+// Of the variant that saw no photo: its faces are asymmetric, as faces are.
 const model = await SphereFaceModel.load(new URL('../models/sphere-face-model-scans-only.safetensors', import.meta.url))
+const embedded = await SphereFaceModel.load()
 const draws = model.sample({ count: FACES.length + 1, seed: SEED })
 const observations = []
 for (const [i, { id, yaw = 0, pitch = 0, roll = 0, distance, camera, expression = {}, ...how }] of FACES.entries()) {
@@ -50,9 +51,10 @@ await mkdir(folder, { recursive: true })
 await writeFile(join(folder, 'drawn.jsonl'), observations.map((each) => `${JSON.stringify(each)}\n`).join(''))
 await writeFile(join(folder, 'drawn-frontal.pts'), await frontal(draws[FACES.length]))
 model.dispose()
+embedded.dispose()
 
 async function observe(latents, scheme, view) {
-  return syntheticObservation(await model.decode(latents, { scheme }), model.data.schemes.get(scheme), view)
+  return syntheticObservation(await model.decode(latents, { scheme }), embedded.data.schemes.get(scheme), view)
 }
 
 /** From, to, and again from, to. */

@@ -16,9 +16,10 @@ export interface View {
 }
 
 /**
- * What a camera sees of a face's landmarks, exact to rounding: for benchmarks and examples.
+ * What a camera sees of a face's landmarks, exact to rounding, where the scheme's detector puts them: for benchmarks and
+ * examples.
  *
- * @param landmarks [L,3] mm, in model space, as decode returns them for a scheme.
+ * @param landmarks [L,3] mm, in model space, as decode returns them for a scheme; its offsets are added.
  * @returns An observation with its image, of twice the principal point, and all that is known of the camera.
  * @example
  * const scheme = model.data.schemes.get('ibug68')
@@ -31,7 +32,8 @@ export function syntheticObservation(landmarks: Float32Array, scheme: LandmarkSc
   const [right, down, forward] = rotationOf(view)
   const points = Array.from({ length: scheme.count }, (_, l) => {
     if (isAbsent(scheme, l)) return null
-    const along = (axis: Vector) => axis.reduce((sum, value, i) => sum + value * landmarks[l * 3 + i]!, 0)
+    const point = [0, 1, 2].map((a) => landmarks[l * 3 + a]! + (scheme.offset?.[l * 3 + a] ?? 0))
+    const along = (axis: Vector) => axis.reduce((sum, value, i) => sum + value * point[i]!, 0)
     const scale = camera.type === 'weak' ? camera.scale : camera.focal / (along(forward) + distance)
     return [scale * along(right) + camera.principal[0], scale * along(down) + camera.principal[1]]
   })

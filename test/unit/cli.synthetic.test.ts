@@ -40,6 +40,13 @@ describe('syntheticObservation', () => {
     expect(seen({ roll: 90 }).crown).toEqual([expect.closeTo(420, 6), expect.closeTo(240, 6)])
   })
 
+  it('sees landmarks where the scheme says that its detector puts them', () => {
+    const camera = { type: 'weak' as const, scale: 2, principal: [50, 60] as [number, number] }
+    const habits = { ...scheme, offset: Float32Array.of(1, 0, 0, 0, 2, 0, 0, 0, 0) }
+    const view = { yaw: 0, pitch: 0, roll: 0, distance: 0, camera }
+    expect(syntheticObservation(landmarks, habits, view).points).toEqual([[52, 60], [50, -144], null])
+  })
+
   it('says what it knows of the camera', () => {
     const camera = { type: 'weak' as const, scale: 2, principal: [50, 60] as [number, number] }
     const view = { yaw: 0, pitch: 0, roll: 0, distance: 0, camera }

@@ -7,6 +7,7 @@ import { gram, Matrix, multiply } from '../../lib/linear/index.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
 import { SphereFaceModel } from '../../lib/model/SphereFaceModel.js'
 import { Random } from '../../lib/random.js'
+import { calibrateSchemes } from '../../lib/train/stage2/calibrateSchemes.js'
 import { type Evidence, eliminate, evidenceOf, rotated, withPrior } from '../../lib/train/stage2/Evidence.js'
 import { nextExpressionPrior, relaxedBounds } from '../../lib/train/stage2/expressionPrior.js'
 import { foldMetric } from '../../lib/train/stage2/foldMetric.js'
@@ -16,11 +17,11 @@ import { recentre } from '../../lib/train/stage2/recentre.js'
 import { dictionaryOf, landmarkRows } from '../../lib/train/stage2/ShapeDictionary.js'
 import { evidenceOnPerson, type TwoCovariance, twoCovariance } from '../../lib/train/stage2/twoCovariance.js'
 import { addScaled, block, diagonal } from '../../lib/train/symmetric.js'
-import type { TrainingContext } from '../../lib/train/TrainingContext.js'
 import { invert, randomMatrix } from '../fixtures/dense.js'
 import { drawFace, see } from '../fixtures/observe.js'
 import { rotationReference } from '../fixtures/reference.js'
 import { decodeTiny, tinySphereModel } from '../fixtures/tinyModel.js'
+import { MemoryContext } from '../fixtures/trainingData.js'
 
 const t = { transposeA: true }
 
@@ -530,13 +531,7 @@ describe('the prior of the expressions', () => {
 })
 
 describe('recentring', () => {
-  const context: TrainingContext = {
-    seed: 1,
-    record: () => {},
-    progress: () => {},
-    breathe: async () => {},
-    checkpoint: { load: async () => undefined, save: async () => {} },
-  }
+  const context = new MemoryContext()
 
   /** How far the mean of the fitted faces is from the mean face, mm at the landmarks. */
   async function bias(data: ModelData, observations: readonly Observation[]): Promise<number> {
@@ -571,6 +566,35 @@ describe('recentring', () => {
     expect(await bias(moved, observations)).toBeLessThan(0.5 * before)
     expect({ ...moved, schemes: 0 }).toEqual({ ...biased, schemes: 0 })
     expect(moved.schemes.get('tiny12')).toEqual(biased.schemes.get('tiny12'))
+  })
+})
+
+describe('calibrating schemes', () => {
+  it('finds where a detector puts its landmarks, and which of them stray', async () => {
+    const data = tinySphereModel()
+    const random = new Random(4)
+    const camera = { type: 'perspective', focal: 1400, principal: [640, 360] } as const
+    // At 600 mm 7 pixels are 3 mm: the first landmark is always seen lower by as much, the second anywhere.
+    const observations = Array.from({ length: 60 }, (_, i) => {
+      const { observation } = see(data, 'ibug68', drawFace(data, 160 + i), { yaw: 6 * ((i % 5) - 2), camera })
+      const points = (observation.points as number[][]).map(([x, y], l) => {
+        const [dx, dy] = l === 0 ? [0, 7] : l === 1 ? [8 * random.normal(), 8 * random.normal()] : [0, 0]
+        return [x! + dx! + 0.5 * random.normal(), y! + dy! + 0.5 * random.normal()]
+      })
+      return { ...observation, points }
+    })
+    const context = new MemoryContext()
+    const calibrated = await calibrateSchemes(data, observations, 2, context)
+    const { offset, reliability } = calibrated.schemes.get('ibug68')!
+    const lengths = Array.from({ length: 68 }, (_, l) => Math.hypot(...offset!.subarray(3 * l, 3 * l + 3)))
+    // Half of what is there in each of two rounds, and down is -Y.
+    expect(offset![1]).toBeLessThan(-1.5)
+    expect(offset![1]).toBeGreaterThan(-3.2)
+    expect(lengths.indexOf(Math.max(...lengths))).toBe(0)
+    expect(reliability![1]).toBeCloseTo(0.1, 6)
+    expect([...reliability!].filter((value) => value > 0.5).length).toBeGreaterThan(20)
+    expect(context.metrics.map(({ stage }) => stage)).toEqual(['calibration', 'calibration'])
+    expect({ ...calibrated, schemes: 0 }).toEqual({ ...data, schemes: 0 })
   })
 })
 

@@ -4,6 +4,7 @@ import { Matrix } from '../../linear/index.js'
 import type { LandmarkScheme, ModelData } from '../../model/ModelData.js'
 import { addScaled, diagonal, positiveInverse } from '../symmetric.js'
 import type { TrainingContext } from '../TrainingContext.js'
+import { STANDARD_NOISE } from './calibrateSchemes.js'
 import { byPerson, collectEvidence, type PhotoEvidence } from './collectEvidence.js'
 import { exactSymmetry } from './exactSymmetry.js'
 import { type ExpressionPrior, nextExpressionPrior, relaxedBounds, withoutExpressions } from './expressionPrior.js'
@@ -162,9 +163,6 @@ async function calibrated(
   for (const statistics of schemes) result.set(statistics.scheme.name, statistics.calibrated(noise, STANDARD_NOISE))
   return result
 }
-
-/** The fitter's standard deviation of a good landmark, mm. */
-const STANDARD_NOISE = 1.24
 
 function requirePeople(observations: readonly LabelledObservation[]): void {
   if (observations.length === 0) throw invalidArgument('observations', 'at least one photo', observations)

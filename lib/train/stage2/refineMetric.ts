@@ -35,14 +35,14 @@ export type Refinement = 'weights' | 'metric' | 'all'
 export interface RefinementOptions {
   /** What is learned ("weights"). */
   parameters?: Refinement
-  /** Default 200. */
+  /** Default 400. */
   steps?: number
   /** People a step (default 40), and photos of each at most (default 6). */
   people?: number
   photos?: number
   /** Of Adam at the start, as a part of the mean length of what is moved (default 3e-3); it falls to 0 linearly. */
   stepSize?: number
-  /** gamma (default 5) and m (default 0.1) of CosFace. */
+  /** gamma (default 3) and m (default 0.1) of CosFace. */
   scale?: number
   margin?: number
   /** Of |M - I|^2 (default 0.01). */
@@ -125,11 +125,11 @@ type Settled = Required<Omit<RefinementOptions, 'identities'>> & { identities: M
 function settle({ identities, ...options }: RefinementOptions): Settled {
   const settled = {
     parameters: 'weights' as const,
-    steps: 200,
+    steps: 400,
     people: 40,
     photos: 6,
     stepSize: 3e-3,
-    scale: 5,
+    scale: 3,
     margin: 0.1,
     metricWeight: 0.01,
     replayWeight: 2,

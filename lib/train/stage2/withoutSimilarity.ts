@@ -8,10 +8,10 @@
  */
 export function withoutSimilarity(
   offset: Float32Array,
-  landmarks: Float32Array,
+  landmarks: Float32Array | Float64Array,
   present: readonly number[],
 ): Float32Array {
-  const centre = (values: Float32Array) =>
+  const centre = (values: Float32Array | Float64Array) =>
     [0, 1, 2].map((a) => present.reduce((sum, l) => sum + values[3 * l + a]!, 0) / present.length) as Vector
   const [from, by] = [centre(landmarks), centre(offset)]
   const at = (l: number) => [0, 1, 2].map((a) => landmarks[3 * l + a]! - from[a]!) as Vector
