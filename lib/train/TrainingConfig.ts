@@ -22,7 +22,8 @@ export interface TrainingConfig {
   stage1: Stage1Options
   /**
    * Landmarks of photos to learn from in stage 2: files, folders or patterns of JSON Lines with `subject` and, where
-   * people of several sources are in them, `collection`. Without it the corpus' own landmark sets.
+   * people of several sources are in them, `collection`; nobody of the corpus' test people. Without it the corpus' own
+   * landmark sets.
    */
   photos?: string[]
   /** Learning from photos; without it there is no second stage. */

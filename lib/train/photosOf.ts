@@ -1,13 +1,14 @@
 import { resolve } from 'node:path'
 import { parseLabelledObservation } from '../corpus/labelledObservation.js'
-import type { LabelledObservation, TrainingData } from '../corpus/TrainingData.js'
-import { SfmError } from '../errors.js'
+import { type LabelledObservation, subjectKey, type TrainingData } from '../corpus/TrainingData.js'
+import { describe, SfmError } from '../errors.js'
 import { readRecords, within } from '../inputs/readRecords.js'
 import type { TrainingConfig } from './TrainingConfig.js'
 
 /**
  * The photos that stage 2 learns from: those of the configuration's files, else the landmark sets of the corpus' training
- * and validation people.
+ * and validation people. Files with photos of the corpus' test people are refused: who is learned from measures nothing. A
+ * person is who has that name in that collection ({@link subjectKey}).
  *
  * @throws SfmError INVALID_INPUT naming file, line and field; IO.
  */
@@ -18,6 +19,7 @@ export async function photosOf(
 ): Promise<LabelledObservation[]> {
   const all: LabelledObservation[] = []
   if (photos) {
+    const test = new Set(data.subjects('test'))
     const options = { extensions: ['.json', '.jsonl', '.ndjson'], wanted: 'landmarks as JSON or JSON Lines' }
     for await (const { source, value, error } of readRecords(
       photos.map((path) => resolve(base, path)),
@@ -25,7 +27,9 @@ export async function photosOf(
     )) {
       if (error) throw error
       try {
-        all.push(parseLabelledObservation(value))
+        const photo = parseLabelledObservation(value)
+        requireNotTest(photo, test)
+        all.push(photo)
       } catch (cause) {
         throw cause instanceof SfmError ? within(source, cause) : cause
       }
@@ -39,4 +43,14 @@ export async function photosOf(
   if (all.length === 0)
     throw new SfmError('INVALID_INPUT', 'stage2: expected photos in the corpus or under "photos", found none')
   return all
+}
+
+function requireNotTest(photo: LabelledObservation, test: ReadonlySet<string>): void {
+  const key = subjectKey(photo)
+  if (!test.has(key)) return
+  throw new SfmError(
+    'INVALID_INPUT',
+    `subject: expected nobody of the corpus' split "test", received ${describe(key)}; leave photos of test people out, or ` +
+      'name another "collection" if it is another person',
+  )
 }

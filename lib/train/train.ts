@@ -64,6 +64,8 @@ export async function train(config: TrainingConfig, options: TrainOptions = {}):
   const data = await openTrainingData(config.corpus, base, { signal })
   const splits = Object.fromEntries(SPLITS.map((split) => [split, data.subjects(split)])) as unknown as SplitLists
   const template = await data.template()
+  // Before anything is learned: what is wrong with them should not come up after an hour.
+  const observations = config.stage2 && (await photosOf(config, data, base))
   const { out, ...decisive } = config
   const run = await RunFolder.open(resolve(base, out), {
     seed: config.seed,
@@ -75,8 +77,7 @@ export async function train(config: TrainingConfig, options: TrainOptions = {}):
   try {
     const { model: fromScans, pca, ablation, report } = await trainFromScans(data, config.stage1, run)
     await run.breathe()
-    const photos =
-      config.stage2 && (await trainFromPhotos(fromScans, await photosOf(config, data, base), config.stage2, run))
+    const photos = config.stage2 && observations && (await trainFromPhotos(fromScans, observations, config.stage2, run))
     const models = {
       model: photos?.model ?? fromScans,
       pca,

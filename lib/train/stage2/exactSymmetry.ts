@@ -1,31 +1,53 @@
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
+import { dot } from '../symmetric.js'
+
+/** An identity that is no more like its mirror image, or the opposite of it, than this (a cosine) is neither. */
+const LEAST_LIKENESS = 0.5
 
 /**
- * The model with identities that are their own mirror images, and variation within identities that is its own opposite,
- * to rounding: what stage 2 parts by symmetry is so only as far as the scans' modes are closed under mirroring.
+ * The model with shapes that are their own mirror image, or the opposite of it, to rounding: what stage 2 parts by symmetry
+ * is so only as far as the scans' modes are closed under mirroring. Identities become what they are more like; those that
+ * are neither stay. Variation within identities that stage 2 has added is asymmetry.
  *
  * @param data With a `mirror` map, of stage 2.
+ * @param base The model that it was learned from: variation within identities that it has stays as it is.
  */
-export function exactSymmetry(data: ModelData): ModelData {
+export function exactSymmetry(data: ModelData, base?: ModelData): ModelData {
   const { mirror, withinIdentityBasis } = data
   if (!mirror) return data
   return {
     ...data,
-    identityBasis: averaged(asFloat32(data.identityBasis), mirror, 1),
-    ...(withinIdentityBasis && { withinIdentityBasis: averaged(asFloat32(withinIdentityBasis), mirror, -1) }),
+    identityBasis: parted(asFloat32(data.identityBasis), mirror, signOf),
+    ...(withinIdentityBasis && {
+      withinIdentityBasis: parted(asFloat32(withinIdentityBasis), mirror, () => -1, base?.withinIdentityBasis?.length),
+    }),
   }
 }
 
-/** Half the sum of each column and its mirror image, or half their difference. */
-function averaged(basis: Float32Array, mirror: Int32Array, sign: 1 | -1): Float32Array {
-  const vertices = mirror.length
-  const result = new Float32Array(basis.length)
-  for (let start = 0; start < basis.length; start += 3 * vertices)
-    for (let v = 0; v < vertices; v++)
-      for (let axis = 0; axis < 3; axis++) {
-        const image = (axis === 0 ? -sign : sign) * basis[start + 3 * mirror[v]! + axis]!
-        result[start + 3 * v + axis] = (basis[start + 3 * v + axis]! + image) / 2
-      }
+/** Half the sum (sign 1) or the difference (-1) of each column and its mirror image; the column itself for 0. */
+function parted(
+  basis: Float32Array,
+  mirror: Int32Array,
+  sign: (column: Float32Array, image: Float32Array) => number,
+  from = 0,
+): Float32Array {
+  const stride = 3 * mirror.length
+  const result = basis.slice()
+  for (let start = from; start < basis.length; start += stride) {
+    const column = basis.subarray(start, start + stride)
+    const image = column.map((_, i) => (i % 3 === 0 ? -1 : 1) * column[3 * mirror[Math.floor(i / 3)]! + (i % 3)]!)
+    const s = sign(column, image)
+    if (s === 0) continue
+    result.set(
+      column.map((value, i) => (value + s * image[i]!) / 2),
+      start,
+    )
+  }
   return result
+}
+
+function signOf(column: Float32Array, image: Float32Array): number {
+  const likeness = dot(column, image) / dot(column, column)
+  return Math.abs(likeness) >= LEAST_LIKENESS ? Math.sign(likeness) : 0
 }

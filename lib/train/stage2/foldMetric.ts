@@ -2,7 +2,7 @@ import { Matrix, multiply, symmetricEigen } from '../../linear/index.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
-import { dot } from '../symmetric.js'
+import { dot, symmetrise } from '../symmetric.js'
 import type { ShapeDictionary } from './ShapeDictionary.js'
 import type { TwoCovariance } from './twoCovariance.js'
 
@@ -11,6 +11,12 @@ const DRAWS = 20_000
 
 /** The share of a latent's variance that is the person's own is kept above this: a column is divided by its root. */
 export const LEAST_SHARE = 0.02
+
+/**
+ * Asymmetry varies over the photos of one person by this at most, where it is the person's: twice as far as over a
+ * population, squared. Landmarks of real photos exceed it by far, in the one direction that follows the yaw (docs/paper.md).
+ */
+const MOST_ASYMMETRY = 4
 
 /** What folding made, besides the model. */
 export interface FoldedModel {
@@ -34,9 +40,10 @@ export interface FoldedModel {
  * - mean) of the new model. Their prior is diag(c) for photos; the file keeps
  * c as `identity_person_share`. No shape is lost: the basis becomes dictionary T^1/2 U diag(1 / sqrt c).
  *
- * Where faces are as likely as their mirror images, each latent is symmetric or antisymmetric. What looks like asymmetry in
- * a photo is nearly all pose: those latents follow the yaw (docs/paper.md). They are no identity but variation within
- * one, and become columns of `within_identity_basis`, as wide as photos show them.
+ * Where faces are as likely as their mirror images, each latent is symmetric or antisymmetric. Where photos of one person
+ * differ in asymmetry by far more than people do, it is pose that they show: the antisymmetric latents follow the yaw
+ * (docs/paper.md). They are no identity then but variation within one, and become columns of `within_identity_basis`, as
+ * wide as photos show them. Otherwise they stay what they are, with the shares that they have.
  *
  * On the sphere u stands at sin(theta) r, as in the lifting of a Gaussian model (docs/sphere.md).
  *
@@ -60,23 +67,23 @@ export function foldMetric(
   const inverseRoot = symmetricPower(total, -0.5)
   const { values, vectors } = symmetricEigen(multiply(multiply(inverseRoot, between), inverseRoot))
   const axes = multiply(root, vectors)
-  const isSymmetric = symmetryOf(axes, mirror)
-  const symmetric = [...values.keys()].filter((i) => isSymmetric[i])
-  const antisymmetric = [...values.keys()].filter((i) => !isSymmetric[i])
-  const shares = Float64Array.from(symmetric, (i) => Math.min(1, Math.max(LEAST_SHARE, values[i]!)))
+  const isIdentity = mirror && asymmetryWithin(within, mirror) > MOST_ASYMMETRY ? symmetryOf(axes, mirror) : undefined
+  const identity = [...values.keys()].filter((i) => isIdentity?.[i] ?? true)
+  const pose = [...values.keys()].filter((i) => isIdentity && !isIdentity[i])
+  const shares = Float64Array.from(identity, (i) => Math.min(1, Math.max(LEAST_SHARE, values[i]!)))
   const deviations = shares.map(Math.sqrt)
 
-  const K = symmetric.length
+  const K = identity.length
   const metric = new Matrix(K, k)
   const whitening = multiply(vectors, inverseRoot, { transposeA: true })
-  for (const [to, from] of symmetric.entries())
+  for (const [to, from] of identity.entries())
     metric.row(to).set(whitening.row(from).map((value) => deviations[to]! * value))
 
   const basis = new Matrix(k, K)
-  for (const [to, from] of symmetric.entries())
+  for (const [to, from] of identity.entries())
     for (let i = 0; i < k; i++) basis.data[i * K + to] = axes.at(i, from) / deviations[to]!
   return {
-    model: modelOfLatents(withAsymmetry(base, dictionary, axes, antisymmetric), dictionary, {
+    model: modelOfLatents(withAsymmetry(base, dictionary, axes, pose), dictionary, {
       mean,
       shapes: basis,
       variances: shares,
@@ -89,9 +96,27 @@ export function foldMetric(
   }
 }
 
+/**
+ * The largest variance of an antisymmetric shape over the photos of one person, in units of the population's.
+ *
+ * @param within [k,k] in the dictionary's coordinates, which are N(0, I) over the population.
+ * @param mirror [k,k]
+ */
+export function asymmetryWithin(within: Matrix, mirror: Matrix): number {
+  const k = within.rows
+  // (I - M) / 2 takes the antisymmetric part.
+  const part = new Matrix(
+    k,
+    k,
+    mirror.data.map((value, i) => ((i % (k + 1) === 0 ? 1 : 0) - value) / 2),
+  )
+  const { values } = symmetricEigen(symmetrise(multiply(multiply(part, within), part, { transposeB: true })))
+  return values[0]!
+}
+
 /** Whether each column, in the dictionary's coordinates, is more like its mirror image than like the opposite. */
-function symmetryOf(columns: Matrix, mirror: Matrix | undefined): boolean[] {
-  const image = mirror ? multiply(mirror, columns) : columns
+function symmetryOf(columns: Matrix, mirror: Matrix): boolean[] {
+  const image = multiply(mirror, columns)
   return Array.from({ length: columns.columns }, (_, j) => dot(columns.column(j), image.column(j)) >= 0)
 }
 

@@ -60,7 +60,7 @@ export async function learnPhotoStatistics(
     const { people, expressions } = await estimate(photos, dictionary, data, mirror, options, context)
     const folded = foldMetric(data, dictionary, { ...people, mean: new Float64Array(dictionary.size) }, mirror)
     const learned = {
-      ...exactSymmetry(folded.model),
+      ...exactSymmetry(folded.model, data),
       expressionMean: Float32Array.from(expressions.mean, (value) => Math.max(value, 0)),
       expressionStddev: Float32Array.from(expressions.stddev),
       expressionBounds: relaxedBounds(data.expressionBounds, expressions.stddev),

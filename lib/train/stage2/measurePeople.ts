@@ -9,6 +9,7 @@ import { allPairs, isSame, setTrials } from '../../evaluate/trials.js'
 import type { FitResult } from '../../fit/FitResult.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { SphereFaceModel } from '../../model/SphereFaceModel.js'
+import { Random } from '../../random.js'
 import type { TrainingContext } from '../TrainingContext.js'
 
 /** Scores of pairs of photos, or of sets of them, in one order. */
@@ -32,7 +33,13 @@ export interface PeopleScores {
 /** Photos on each side of the comparison of sets. */
 const SET_SIZE = 3
 
-/** Fits photos of people as users do, and compares all pairs within collections. */
+/** Pairs of strangers that are compared, at most: a thousand of them decide a false accept rate of 1%. */
+const MOST_STRANGERS = 100_000
+
+/**
+ * Fits photos of people as users do, and compares all pairs of one person's, and pairs of strangers within collections: all,
+ * or as many at random as rates can be told by, for their number grows with the square of the photos'.
+ */
 export async function measurePeople(
   data: ModelData,
   observations: readonly LabelledObservation[],
@@ -48,8 +55,8 @@ export async function measurePeople(
 
   const pairs = allPairs(people)
   const same = isSame(pairs)
-  for (let i = 0; i < same.length; i++) {
-    if (i % 4096 === 0) await context.breathe()
+  for (const [n, i] of chosenTrials(same, seed).entries()) {
+    if (n % 4096 === 0) await context.breathe()
     const [a, b] = [faces[pairs.first[i]!], faces[pairs.second[i]!]]
     if (!a || !b) continue
     const { cosine, logLikelihoodRatio } = comparePrepared(a, b)
@@ -59,14 +66,23 @@ export async function measurePeople(
   const trials = setTrials(people, { size: SET_SIZE, seed })
   const sameSets = isSame(trials)
   const fuse = (items: Int32Array) => model.fuse(Array.from(items, (i) => results[i]!))
-  for (let i = 0; i < sameSets.length; i++) {
-    if (i % 256 === 0) await context.breathe()
+  for (const [n, i] of chosenTrials(sameSets, seed).entries()) {
+    if (n % 256 === 0) await context.breathe()
     const [first, second] = [trials.first[i]!, trials.second[i]!]
     if (![...first, ...second].every((item) => faces[item])) continue
     const { cosine, logLikelihoodRatio } = compare(fuse(first), fuse(second))
     add(scores.sets, cosine, logLikelihoodRatio ?? 0, sameSets[i]!)
   }
   return scores
+}
+
+/** Numbers of the trials of one person, and of about as many of strangers as are wanted. */
+export function chosenTrials(same: Uint8Array, seed: number, mostStrangers = MOST_STRANGERS): number[] {
+  const all = [...same.keys()]
+  const strangers = all.length - same.reduce((sum, one) => sum + one, 0)
+  if (strangers <= mostStrangers) return all
+  const random = new Random(seed)
+  return all.filter((i) => same[i] || random.uniform() < mostStrangers / strangers)
 }
 
 /** The measures of scores, pooled over folds. */

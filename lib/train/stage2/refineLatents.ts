@@ -36,7 +36,7 @@ export async function refineLatents(
     people.set(person, [...(people.get(person) ?? []), photo])
   }
   const refined = await refineMetric(folded, dictionary, [...people.values()], undefined, { parameters }, context)
-  return exactSymmetry(refined.folded.model)
+  return exactSymmetry(refined.folded.model, model)
 }
 
 /** Of each photo, fitted as users fit theirs; undefined where it could not be. */
