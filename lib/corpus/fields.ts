@@ -58,14 +58,6 @@ export function scaleTo(field: Float64Array, rms: number): Float64Array {
   return field
 }
 
-/** The mean of a shape's vertices. */
-export function centroidOf(shape: ArrayLike<number>): [number, number, number] {
-  const sum: [number, number, number] = [0, 0, 0]
-  for (let i = 0; i < shape.length; i += 3) for (let axis = 0; axis < 3; axis++) sum[axis]! += shape[i + axis]!
-  const count = shape.length / 3
-  return [sum[0] / count, sum[1] / count, sum[2] / count]
-}
-
 /**
  * The six fields of small rigid motions of a shape: translations along the axes, rotations about those of its space.
  *

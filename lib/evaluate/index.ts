@@ -1,4 +1,5 @@
-export { alignPoints, type Similarity, transformed } from './alignment.js'
+export { type Similarity, transformed } from '../alignment.js'
+export { alignPoints } from './alignment.js'
 export {
   Bootstrap,
   type BootstrapOptions,

@@ -1,8 +1,8 @@
 /** Latents in two or three dimensions, to be looked at. */
 
+import { gram, Matrix, multiply, symmetricEigen } from '../linear/index.js'
 import { requireCount, requireVectors } from './checks.js'
-import { leadingEigen } from './symmetricEigen.js'
-import { angleOfUnit, dot, normalised } from './vectors.js'
+import { angleOfUnit, normalised } from './vectors.js'
 
 /** Points in few dimensions. */
 export interface LatentMap {
@@ -27,21 +27,14 @@ type Vectors = ReadonlyArray<ArrayLike<number>>
 export function principalMap(vectors: Vectors, dimensions = 2, { centred = true } = {}): LatentMap {
   requireVectors('vectors', vectors)
   requireCount('dimensions', dimensions)
-  const rows = centred ? centre(vectors) : vectors.map((vector) => Float64Array.from(vector))
-  const width = (rows[0] as Float64Array).length
-  const total = rows.reduce((sum, row) => sum + dot(row, row), 0)
-  if (width <= rows.length) {
-    const columns = Array.from({ length: width }, (_, d) => Float64Array.from(rows, (row) => row[d]))
-    const { values, vectors: directions } = leadingEigen(products(columns), width, Math.min(dimensions, width))
-    return pad(
-      rows.map((row) => directions.map((direction) => dot(row, direction))),
-      values,
-      total,
-      dimensions,
-    )
+  const rows = Matrix.from(centred ? centre(vectors) : vectors)
+  const total = rows.data.reduce((sum, value) => sum + value * value, 0)
+  if (rows.columns <= rows.rows) {
+    const { values, vectors: directions } = symmetricEigen(gram(rows))
+    return mapOf(multiply(rows, directions), values, total, dimensions)
   }
-  // Fewer vectors than dimensions: the Gram matrix is the smaller one, and has the same eigenvalues.
-  return fromGram(products(rows), rows.length, total, dimensions)
+  // Fewer vectors than dimensions: the matrix of their inner products is the smaller one, and has the same eigenvalues.
+  return fromProducts(multiply(rows, rows, { transposeB: true }), total, dimensions)
 }
 
 /**
@@ -71,10 +64,10 @@ export function angularMap(vectors: Vectors, dimensions = 2): LatentMap {
     (_, i) => squares.subarray(i * n, (i + 1) * n).reduce((a, b) => a + b, 0) / n,
   )
   const mean = means.reduce((a, b) => a + b, 0) / n
-  const gram = squares.map((square, at) => (means[Math.floor(at / n)] + means[at % n] - square - mean) / 2)
+  const products = squares.map((square, at) => (means[Math.floor(at / n)] + means[at % n] - square - mean) / 2)
   let trace = 0
-  for (let i = 0; i < n; i++) trace += gram[i * n + i]
-  return fromGram(gram, n, trace, dimensions)
+  for (let i = 0; i < n; i++) trace += products[i * n + i]
+  return fromProducts(new Matrix(n, n, products), trace, dimensions)
 }
 
 /**
@@ -92,19 +85,20 @@ export function principalDirections(vectors: Vectors): [number, number, number][
   )
 }
 
-function fromGram(gram: Float64Array, n: number, total: number, dimensions: number): LatentMap {
-  const { values, vectors } = leadingEigen(gram, n, Math.min(dimensions, n))
-  const rows = Array.from({ length: n }, (_, i) =>
-    vectors.map((vector, k) => Math.sqrt(Math.max(0, values[k])) * vector[i]),
-  )
-  return pad(rows, values, total, dimensions)
+/** Places with these inner products. */
+function fromProducts(products: Matrix, total: number, dimensions: number): LatentMap {
+  const { values, vectors } = symmetricEigen(products)
+  const roots = values.map((value) => Math.sqrt(Math.max(0, value)))
+  const scaled = vectors.data.map((value, i) => value * roots[i % roots.length])
+  return mapOf(new Matrix(vectors.rows, vectors.columns, scaled), values, total, dimensions)
 }
 
-/** Directions that there are not have coordinate 0. */
-function pad(rows: number[][], values: Float64Array, total: number, dimensions: number): LatentMap {
+/** The first coordinates; directions that there are not have coordinate 0. */
+function mapOf(coordinates: Matrix, values: Float64Array, total: number, dimensions: number): LatentMap {
+  const first = (all: Float64Array) => Float64Array.from({ length: dimensions }, (_, k) => all[k] ?? 0)
   return {
-    coordinates: rows.map((row) => Float64Array.from({ length: dimensions }, (_, k) => row[k] ?? 0)),
-    shares: Float64Array.from({ length: dimensions }, (_, k) => (total > 0 ? Math.max(0, values[k] ?? 0) / total : 0)),
+    coordinates: Array.from({ length: coordinates.rows }, (_, i) => first(coordinates.row(i))),
+    shares: first(values).map((value) => (total > 0 ? Math.max(0, value) / total : 0)),
   }
 }
 
@@ -112,17 +106,4 @@ function centre(vectors: Vectors): Float64Array[] {
   const mean = new Float64Array((vectors[0] as ArrayLike<number>).length)
   for (const vector of vectors) for (let d = 0; d < mean.length; d++) mean[d] += vector[d] / vectors.length
   return vectors.map((vector) => mean.map((value, d) => vector[d] - value))
-}
-
-/** The matrix of all inner products. */
-function products(rows: readonly Float64Array[]): Float64Array {
-  const n = rows.length
-  const matrix = new Float64Array(n * n)
-  for (const [i, a] of rows.entries()) {
-    for (let j = 0; j <= i; j++) {
-      matrix[i * n + j] = dot(a, rows[j] as Float64Array)
-      matrix[j * n + i] = matrix[i * n + j]
-    }
-  }
-  return matrix
 }

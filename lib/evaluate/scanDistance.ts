@@ -1,5 +1,6 @@
+import { transformed } from '../alignment.js'
 import { invalidArgument } from '../errors.js'
-import { alignPoints, transformed } from './alignment.js'
+import { alignPoints } from './alignment.js'
 import { requireCount, requireFinite, requireLength, requireSome } from './checks.js'
 import { SurfaceTree } from './SurfaceTree.js'
 import { type Summary, sortedOrder, summarise } from './statistics.js'

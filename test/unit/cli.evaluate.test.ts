@@ -10,6 +10,7 @@ import { writeCorpus } from '../../lib/corpus/writeCorpus.js'
 import { lift } from '../../lib/model/lift.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
 import { SphereFaceModel } from '../../lib/model/SphereFaceModel.js'
+import { foldedTinyModel } from '../fixtures/foldedModel.js'
 import { tinyGaussianModel } from '../fixtures/tinyModel.js'
 
 const source = tinyGaussianModel()
@@ -149,6 +150,34 @@ describe('sfm evaluate', () => {
       await rm(own, { recursive: true })
     }
   }, 30_000)
+
+  it('evaluates a model that photos have taught', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'sfm-evaluate-own-'))
+    try {
+      const base = lift(named('taught'))
+      using model = SphereFaceModel.fromData(foldedTinyModel(base))
+      await model.save(join(own, 'model.safetensors'))
+      for (const name of ['pca.safetensors', 'linear.safetensors', 'training.json', 'source.safetensors'])
+        await writeFile(join(own, name), await readFile(at(name)))
+      const { status, out, err, open } = await evaluate([join(own, 'model.safetensors'), '--against', 'pca', '--json'])
+      expect({ status, open }).toEqual({ status: 0, open: 0 })
+      expect(err).toBe(`sfm: report: ${join(own, 'evaluation', 'report.md')}\n`)
+      const { models, sections } = JSON.parse(out)
+      expect(models.map(({ key }: { key: string }) => key)).toEqual(['model', 'pca', 'linear'])
+      expect(sections.map(({ key }: { key: string }) => key)).toEqual([
+        'representation',
+        'dense',
+        'landmarks-ibug68',
+        'reconstruction-landmarks-ibug68',
+      ])
+      for (const { rows } of sections)
+        for (const { values } of rows)
+          for (const each of Object.values(values) as { value: number | null }[])
+            if (each.value !== null) expect(each.value).toEqual(expect.any(Number))
+    } finally {
+      await rm(own, { recursive: true })
+    }
+  })
 
   it('evaluates with photos; what cannot be read is said', async () => {
     const people = synthesise(source, {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { align, misfit, moved } from '../../lib/corpus/importing/alignment.js'
+import { agreement, align, angleOf, misfit, similarityOf, transformed } from '../../lib/alignment.js'
 import { axesMatrix, describeAxes, nearestAxes, parseAxes } from '../../lib/corpus/importing/axes.js'
 import { detectUnit, gaugeOf, isPlausible, UNITS, type Unit } from '../../lib/corpus/importing/units.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
@@ -27,7 +27,11 @@ describe('align', () => {
     expect(largestDifference(alignment.proper.matrix, transposed(rotation))).toBeLessThan(1e-12)
     expect(misfit(alignment.proper, alignment)).toBeLessThan(1e-7)
     expect(misfit(alignment.improper, alignment)).toBeGreaterThan(0.2)
-    expect(largestDifference(moved(turned(rotation), alignment.proper.matrix, alignment), mean)).toBeLessThan(1e-4)
+    const motion = similarityOf(alignment, alignment.proper.matrix)
+    expect(largestDifference(transformed(turned(rotation), motion), mean)).toBeLessThan(1e-4)
+    expect(alignment.isUnique).toBe(true)
+    const trace = rotation[0]! + rotation[4]! + rotation[8]!
+    expect(Math.cos(angleOf(alignment.proper.matrix))).toBeCloseTo((trace - 1) / 2, 10)
   })
 
   it.each(rotations)('finds the reflection in it %#', (...rotation) => {
@@ -41,8 +45,8 @@ describe('align', () => {
     const normal = normals(4)
     const noisy = turned(rotations[1]!).map((x) => x + 15 * normal())
     const alignment = align(noisy, mean)
-    const distance = (matrix: readonly number[]) => {
-      const placed = moved(noisy, matrix, alignment)
+    const distance = (matrix: ArrayLike<number>) => {
+      const placed = transformed(noisy, similarityOf(alignment, matrix))
       return mean.reduce((sum, x, i) => sum + (x - placed[i]!) ** 2, 0)
     }
     const best = distance(alignment.proper.matrix)
@@ -73,6 +77,8 @@ describe('align', () => {
       mean,
     )
     expect(misfit(scaled.proper, scaled)).toBeLessThan(1e-6)
+    expect(agreement(scaled.proper, scaled)).toBeCloseTo(1, 12)
+    expect(scaled.toSpread / scaled.fromSpread).toBeCloseTo(1e6, 0)
     const normal = normals(5)
     const others = align(
       mean.map(() => normal()),

@@ -26,8 +26,11 @@ import { rmsDistance } from '../../lib/evaluate/shapes.js'
 import { lift } from '../../lib/model/lift.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
 import { SphereFaceModel } from '../../lib/model/SphereFaceModel.js'
+import { sphereToTangent } from '../../lib/model/sphere.js'
 import { encodePly } from '../../lib/outputs/ply.js'
 import { expectSfmError, expectSfmRejection } from '../fixtures/expectSfmError.js'
+import { foldedTinyModel } from '../fixtures/foldedModel.js'
+import { defaultModel } from '../fixtures/models.js'
 import { normals, normalVector } from '../fixtures/random.js'
 import { tinyGaussianModel } from '../fixtures/tinyModel.js'
 
@@ -169,6 +172,39 @@ describe('denseClustering', () => {
       expect(chosen).toBeLessThan(real! * 6)
     }
     expect((await denseClustering([full], data, { bootstrap }))!.tuned).toBe(false)
+  })
+
+  it('compares people by the embeddings of a model that photos have taught', async () => {
+    const taught = foldedTinyModel()
+    // Its own people, as exactly as scans can be: fits must find the directions that they were drawn in.
+    const drawn = synthesise(taught, {
+      identities: 8,
+      scansPerIdentity: 3,
+      outsideIdentitySpace: 0,
+      smoothDrift: { amplitude: 0 },
+      identityDrift: { amplitude: 0 },
+      noise: 0.001,
+      splits: { train: 0, validation: 0.25, test: 0.75 },
+    })
+    const folded = evaluated('folded', taught)
+    const found = (await denseClustering([folded, sphere], drawn, { bootstrap }))!
+    const [ours] = found.models
+    expect(ours!.neutralError!.value).toBeLessThan(0.1)
+    expect(ours!.ratio.value).toBeLessThan(0.1)
+    const directions = new Map<string, Float64Array>()
+    for await (const { subjects, identities } of drawn.truth({ split: 'test' }))
+      for (const [i, subject] of subjects.entries()) {
+        const z = identities.subarray(i * taught.identityCount, (i + 1) * taught.identityCount)
+        directions.set(subject, sphereToTangent(z, taught.identityPriorMean!))
+      }
+    expect(directions.size).toBe(6)
+    let at = 0
+    for await (const { subjects } of drawn.scans({ split: 'test' }))
+      for (const subject of subjects) {
+        const [v, x] = [directions.get(subject)!, ours!.latents[at++]!]
+        const cosine = v.reduce((sum, value, k) => sum + value * x[k]!, 0) / Math.hypot(...v) / Math.hypot(...x)
+        expect(cosine).toBeGreaterThan(0.99)
+      }
   })
 
   it('has nothing to say of one person, or one scan of each', async () => {
@@ -474,4 +510,20 @@ describe('readTrainingRecord', () => {
   ])('refuses %j', async (value, message) => {
     await expectSfmRejection(read(value), 'INVALID_INPUT', message)
   })
+})
+
+it('the embedded model can be measured by dense scans', { timeout: 60_000 }, async () => {
+  const embedded = [{ key: 'embedded', name: 'Embedded', model: await defaultModel() }]
+  const drawn = synthesise(embedded[0]!.model.data, {
+    identities: 6,
+    scansPerIdentity: 2,
+    splits: { train: 0, validation: 0.34, test: 0.66 },
+  })
+  const { models } = await representation(embedded, drawn, { bootstrap, samples: 4, sizes: [76] })
+  // Its own people, but for 0.6 mm outside of its space and what is no identity.
+  expect(models[0]!.sizes[0]!.error.value).toBeGreaterThan(0.4)
+  expect(models[0]!.sizes[0]!.error.value).toBeLessThan(0.8)
+  const dense = (await denseClustering(embedded, drawn, { bootstrap }))!
+  expect(dense.models[0]!.ratio.value).toBeLessThan(0.4)
+  expect(dense.models[0]!.neutralError!.value).toBeLessThan(2)
 })

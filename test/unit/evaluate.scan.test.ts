@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { alignPoints, transformed } from '../../lib/evaluate/alignment.js'
+import { transformed } from '../../lib/alignment.js'
+import { alignPoints } from '../../lib/evaluate/alignment.js'
 import { SurfaceTree } from '../../lib/evaluate/SurfaceTree.js'
 import { cumulativeErrors, scanToMesh } from '../../lib/evaluate/scanDistance.js'
-import { leadingEigen, symmetricEigen } from '../../lib/evaluate/symmetricEigen.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 import { normals, normalVector, uniforms } from '../fixtures/random.js'
 
@@ -38,54 +38,6 @@ function ball(rings: number, sectors: number): { vertices: Float64Array; triangl
   }
   return { vertices: Float64Array.from(vertices), triangles: Int32Array.from(triangles) }
 }
-
-describe('symmetric eigenproblems', () => {
-  it('are solved to rounding', () => {
-    const { values, vectors } = symmetricEigen([2, 1, 1, 2], 2)
-    expect(values[0]).toBeCloseTo(3, 15)
-    expect(values[1]).toBeCloseTo(1, 15)
-    expect(vectors[0]?.[0]).toBeCloseTo(Math.SQRT1_2, 15)
-    const normal = normals(3)
-    const n = 20
-    const random = Float64Array.from({ length: n * n }, normal)
-    const matrix = random.map((value, i) => value + random[(i % n) * n + Math.floor(i / n)]!)
-    const eigen = symmetricEigen(matrix, n)
-    for (let k = 0; k < n; k++) {
-      const v = eigen.vectors[k]!
-      for (let i = 0; i < n; i++) {
-        const image = v.reduce((sum, value, j) => sum + matrix[i * n + j]! * value, 0)
-        expect(image).toBeCloseTo(eigen.values[k]! * v[i]!, 11)
-      }
-      for (let l = 0; l <= k; l++)
-        expect(v.reduce((sum, value, i) => sum + value * eigen.vectors[l]![i]!, 0)).toBeCloseTo(k === l ? 1 : 0, 12)
-    }
-    expect([...eigen.values]).toEqual([...eigen.values].sort((a, b) => b - a))
-  })
-
-  it('have their largest found alone, the multiple ones as well', () => {
-    const normal = normals(4)
-    const n = 150
-    const columns = Array.from({ length: 6 }, () => normalVector(n, normal))
-    const { vectors } = symmetricEigen(
-      columns.flatMap((a) => columns.map((b) => a.reduce((sum, value, i) => sum + value * b[i]!, 0))),
-      6,
-    )
-    // Six orthonormal directions of 9, 9, 4, 1, 0.5 and -0.5.
-    const q = vectors.map((weights) => {
-      const sum = new Float64Array(n)
-      for (const [c, column] of columns.entries()) for (let i = 0; i < n; i++) sum[i]! += weights[c]! * column[i]!
-      const length = Math.hypot(...sum)
-      return sum.map((value) => value / length)
-    })
-    const wanted = [9, 9, 4, 1, 0.5, -0.5]
-    const matrix = new Float64Array(n * n)
-    for (const [k, value] of wanted.entries())
-      for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) matrix[i * n + j]! += value * q[k]![i]! * q[k]![j]!
-    const found = leadingEigen(matrix, n, 3)
-    for (const [k, value] of [9, 9, 4].entries()) expect(found.values[k]).toBeCloseTo(value, 10)
-    expect(Math.abs(found.vectors[2]!.reduce((sum, value, i) => sum + value * q[2]![i]!, 0))).toBeCloseTo(1, 9)
-  })
-})
 
 describe('alignment', () => {
   const normal = normals(7)

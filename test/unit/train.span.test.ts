@@ -4,7 +4,6 @@ import type { ModelData } from '../../lib/model/ModelData.js'
 import { findSpan } from '../../lib/train/stage1/findSpan.js'
 import { Mirror } from '../../lib/train/stage1/mirror.js'
 import type { DisplacementShard } from '../../lib/train/stage1/readScans.js'
-import { AlignmentTarget, displace } from '../../lib/train/stage1/rigidAlignment.js'
 import { Span } from '../../lib/train/stage1/Span.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 import { normals } from '../fixtures/random.js'
@@ -95,29 +94,6 @@ function withoutRigid(field: Float64Array): Float64Array {
   const along = last.reduce((sum, value, i) => sum + value * field[i]!, 0)
   return last.map((value) => value * along)
 }
-
-describe('rigid alignment', () => {
-  const target = new AlignmentTarget(template.mean)
-
-  it('undoes a motion', () => {
-    const points = moved(template.mean, rotation(0.3, -0.2, 0.4), [30, -20, 10])
-    const alignment = target.align(points)
-    expect(alignment.angle).toBeCloseTo(Math.hypot(0.3, 0.2, 0.4), 5)
-    expect(alignment.size).toBeCloseTo(1, 6)
-    expect(alignment.agreement).toBeCloseTo(1, 6)
-    expect(alignment.mirroredAgreement).toBeLessThan(0.99)
-    const out = new Float32Array(width)
-    displace(points, alignment, target.centroid, template.mean, out)
-    expect(Math.max(...out.map(Math.abs))).toBeLessThan(1e-4)
-  })
-
-  it('knows a mirror image', () => {
-    const mirrored = template.mean.map((value, i) => (i % 3 === 0 ? -value : value))
-    const { agreement, mirroredAgreement } = target.align(mirrored)
-    expect(mirroredAgreement).toBeGreaterThan(agreement)
-    expect(mirroredAgreement).toBeCloseTo(1, 6)
-  })
-})
 
 describe('the mirror of a template', () => {
   const symmetric = symmetricTemplate()

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import { type Alignment, align, misfit, similarityOf, transformed } from '../../alignment.js'
 import { SfmError } from '../../errors.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { addFields } from '../fields.js'
-import { type Alignment, align, misfit, moved } from './alignment.js'
 import { type Axes, axesMatrix, describeAxes, nearestAxes } from './axes.js'
 import { detectUnit, type Gauge, gaugeOf, isPlausible, UNITS, type Unit } from './units.js'
 
@@ -76,8 +76,8 @@ export class ScanImporter {
     const scaled = turned.map((x) => x * UNITS[unit])
     const alignment = align(scaled, this.#mean)
     this.#requireAxes(alignment)
-    const placed = this.#options.align ? moved(scaled, alignment.proper.matrix, alignment) : Float32Array.from(scaled)
-    return { vertices: placed, unit, warnings }
+    const placed = this.#options.align ? transformed(scaled, similarityOf(alignment, alignment.proper.matrix)) : scaled
+    return { vertices: Float32Array.from(placed), unit, warnings }
   }
 
   #isKnown(vertices: Float64Array, source: string, subject: string): boolean {

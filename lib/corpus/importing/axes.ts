@@ -44,7 +44,7 @@ const ORDERS = [
  * @param matrix Row-major, from the scan to the model; orthogonal.
  * @returns Also the cosine of the angle between the two, by the trace; of a reflection as of the rotation within it.
  */
-export function nearestAxes(matrix: readonly number[]): { axes: Axes; cosine: number } {
+export function nearestAxes(matrix: ArrayLike<number>): { axes: Axes; cosine: number } {
   const score = (order: readonly number[]) => order.reduce((sum, c, r) => sum + Math.abs(matrix[3 * r + c]!), 0)
   const order = ORDERS.reduce<readonly number[]>((a, b) => (score(b) > score(a) ? b : a), ORDERS[0])
   const axes = order.map((c, r) => (matrix[3 * r + c]! < 0 ? `-${NAMES[c]}` : NAMES[c]!)) as unknown as Axes

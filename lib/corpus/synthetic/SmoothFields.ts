@@ -1,5 +1,6 @@
+import { centroidOf } from '../../alignment.js'
 import type { Random } from '../../random.js'
-import { centroidOf, project, scaleTo } from '../fields.js'
+import { project, scaleTo } from '../fields.js'
 
 /** Enough for bumps of some 3 cm on a face. */
 const CENTRES = 48

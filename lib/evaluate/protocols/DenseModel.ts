@@ -5,14 +5,17 @@ import {
   multiply,
   solveCholesky,
   solveLower,
+  solveLowerTransposed,
   symmetricEigen,
+  symmetrised,
 } from '../../linear/index.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { rigidFields } from './alignFaces.js'
+import { likeliest, onSphere } from './likeliest.js'
 import type { Moments } from './Moments.js'
 import { type ShapeSpace, shapeSpaceOf } from './ShapeSpace.js'
-import { likeliest, nearest, onSphere } from './sphereSolutions.js'
+import { nearest } from './sphereSolutions.js'
 
 /** What besides the identity may move a face. Small rigid motions always do. */
 export interface DenseModelOptions {
@@ -61,7 +64,7 @@ export class DenseModel {
   readonly #gram: Matrix
   /** [P - D] precision of the nuisances' priors. */
   readonly #precisions: Float64Array
-  /** [1,3N] from the model's mean to the reference. */
+  /** [1,3N] from the face at the centre of all priors to the reference. */
   readonly #offset: Matrix
 
   /** @throws SfmError INVALID_MODEL, see {@link shapeSpaceOf}. */
@@ -77,10 +80,12 @@ export class DenseModel {
     this.#gram = multiply(this.#columns, this.#columns, { transposeB: true })
     const nuisances = this.#columns.rows - this.modes
     this.#precisions = Float64Array.from({ length: nuisances }, (_, i) => (i < nuisances - RIGID ? 1 : 0))
+    const centre = this.space.mean.slice()
+    if (expressions && data.expressionMean) addRows(centre, data.expressionMean, asFloat32(data.expressionBasis))
     this.#offset = new Matrix(
       1,
       width,
-      reference.map((value, i) => value - this.space.mean[i]),
+      reference.map((value, i) => value - centre[i]),
     )
   }
 
@@ -129,7 +134,7 @@ export class DenseModel {
    * The likeliest identity of each face, with everything else as a nuisance.
    *
    * @param noise Of each coordinate, mm.
-   * @returns [n,D] x ~ N(0, I) by the prior: normal coordinates on the sphere, latents in a Gaussian model.
+   * @returns [n,D] x ~ N(0, I) by the prior.
    */
   identities({ products }: Moments, noise: number): Matrix {
     const variance = noise * noise
@@ -137,9 +142,22 @@ export class DenseModel {
     const { values, vectors } = symmetricEigen(scaled(inner, 1 / variance))
     const information = values.map((value) => Math.max(0, value))
     const shifts = multiply(scaled(this.#reduced(products, across), 1 / variance), vectors)
+    const { metric } = this.space
+    const turned = metric && multiply(multiply(vectors, metric, { transposeA: true }), vectors)
     const x = new Matrix(shifts.rows, shifts.columns)
-    for (let i = 0; i < x.rows; i++) x.row(i).set(likeliest(shifts.row(i), information, this.space.radius))
+    for (let i = 0; i < x.rows; i++) x.row(i).set(likeliest(shifts.row(i), information, turned))
     return multiply(x, vectors, { transposeB: true })
+  }
+
+  /**
+   * What people are compared by: normal coordinates, or Gaussian latents. Their direction is what a fit of landmarks
+   * gives as the embedding.
+   *
+   * @param x [n,D] as {@link identities} returns it.
+   * @returns [n,D]
+   */
+  embeddings(x: Matrix): Matrix {
+    return multiply(x, this.space.spread, { transposeB: true })
   }
 
   /**
@@ -149,13 +167,17 @@ export class DenseModel {
    */
   bestFits(moments: Moments, modes = this.modes): BestFits {
     const elimination = this.#eliminated(FREE)
-    const { values, vectors } = symmetricEigen(block(elimination.inner, modes))
+    const axes = this.#unitAxes(modes)
+    const inner = multiply(multiply(axes, block(elimination.inner, modes), { transposeA: true }), axes)
+    const { values, vectors } = symmetricEigen(symmetrised(inner))
     const floor = 1e-12 * Math.max(values[0] ?? 0, 1e-12)
     const sizes = values.map((value) => Math.max(floor, value))
-    const shifts = multiply(firstColumns(this.#reduced(moments.products, elimination.across), modes), vectors)
+    const turn = multiply(axes, vectors)
+    const shifts = multiply(firstColumns(this.#reduced(moments.products, elimination.across), modes), turn)
+    const reach = this.space.metric ? 1 : Number.POSITIVE_INFINITY
     const turned = new Matrix(shifts.rows, modes)
-    for (let i = 0; i < turned.rows; i++) turned.row(i).set(nearest(shifts.row(i), sizes, this.space.radius))
-    return this.#completed(moments, multiply(turned, vectors, { transposeB: true }), elimination)
+    for (let i = 0; i < turned.rows; i++) turned.row(i).set(nearest(shifts.row(i), sizes, reach))
+    return this.#completed(moments, multiply(turned, turn, { transposeB: true }), elimination)
   }
 
   /**
@@ -164,9 +186,9 @@ export class DenseModel {
    * @param x [n,D] identities, as {@link identities} returns them.
    */
   fitsOf(moments: Moments, x: Matrix): BestFits {
-    const u = new Matrix(x.rows, x.columns)
-    for (let i = 0; i < x.rows; i++) u.row(i).set(onSphere(x.row(i), this.space.radius))
-    return this.#completed(moments, u, this.#eliminated(FREE))
+    const w = new Matrix(x.rows, x.columns)
+    for (let i = 0; i < x.rows; i++) w.row(i).set(onSphere(x.row(i), this.space.metric))
+    return this.#completed(moments, w, this.#eliminated(FREE))
   }
 
   /**
@@ -197,6 +219,14 @@ export class DenseModel {
     return faces
   }
 
+  /** [k,k] axes of the first k coordinates in which the sphere is round, of radius 1; as they are where there is none. */
+  #unitAxes(modes: number): Matrix {
+    const { metric } = this.space
+    return metric
+      ? solveLowerTransposed(cholesky(block(metric, modes)), Matrix.identity(modes))
+      : Matrix.identity(modes)
+  }
+
   #precision(p: number): number {
     return p < this.modes ? 1 : this.#precisions[p - this.modes]
   }
@@ -204,16 +234,16 @@ export class DenseModel {
   /**
    * The likeliest nuisances for given coordinates of the identity, and the errors of both together.
    *
-   * @param u [n,k] the first k coordinates.
+   * @param w [n,k] the first k coordinates.
    */
-  #completed({ products, squares }: Moments, u: Matrix, { across, factor }: Elimination): BestFits {
+  #completed({ products, squares }: Moments, w: Matrix, { across, factor }: Elimination): BestFits {
     const D = this.modes
-    const moved = multiply(u, firstRows(across, u.columns))
+    const moved = multiply(w, firstRows(across, w.columns))
     const own = solveCholesky(factor, lastColumns(products, D).transpose()).transpose()
     const coefficients = new Matrix(products.rows, products.columns)
     for (let i = 0; i < coefficients.rows; i++) {
       const row = coefficients.row(i)
-      row.set(u.row(i))
+      row.set(w.row(i))
       for (let b = 0; b < own.columns; b++) row[D + b] = own.at(i, b) - moved.at(i, b)
     }
     const images = multiply(coefficients, this.#gram)
@@ -265,6 +295,11 @@ function ridged(a: Matrix): Matrix {
   const result = a.copy()
   for (let i = 0; i < a.rows; i++) result.data[i * a.rows + i] += 1e-10 * largest
   return result
+}
+
+/** sum + weights^T rows, in place. */
+function addRows(sum: Float64Array, weights: ArrayLike<number>, rows: Float32Array): void {
+  for (let i = 0; i < rows.length; i++) sum[i % sum.length] += weights[Math.floor(i / sum.length)] * rows[i]
 }
 
 function scaledRows(rows: Float32Array, scales: ArrayLike<number>, width: number): Float32Array {

@@ -1,3 +1,4 @@
+import { centroidOf, transformed } from '../../alignment.js'
 import type { MatrixLike } from '../../linear/index.js'
 import { alignPoints } from '../alignment.js'
 
@@ -17,12 +18,8 @@ export function alignFaces(vertices: Float32Array, reference: Float64Array, targ
   for (let start = 0; start < vertices.length; start += width) {
     const face = vertices.subarray(start, start + width)
     const target = targets ? reference.map((value, i) => value + targets.data[start + i]) : reference
-    const { rotation: r, translation: t } = alignPoints(face, target)
-    for (let i = 0; i < width; i += 3) {
-      const [x, y, z] = [face[i], face[i + 1], face[i + 2]]
-      for (let a = 0; a < 3; a++)
-        displacements[start + i + a] = r[3 * a] * x + r[3 * a + 1] * y + r[3 * a + 2] * z + t[a] - reference[i + a]
-    }
+    const placed = transformed(face, alignPoints(face, target))
+    for (let i = 0; i < width; i++) displacements[start + i] = placed[i] - reference[i]
   }
   return { rows: vertices.length / width, columns: width, data: displacements }
 }
@@ -36,11 +33,7 @@ export function alignFaces(vertices: Float32Array, reference: Float64Array, targ
  */
 export function rigidFields(shape: Float64Array): Float32Array {
   const width = shape.length
-  const centroid = [0, 1, 2].map((a) => {
-    let sum = 0
-    for (let i = a; i < width; i += 3) sum += shape[i]
-    return (3 * sum) / width
-  })
+  const centroid = centroidOf(shape)
   const from = shape.map((value, i) => value - centroid[i % 3])
   const size = Math.sqrt((3 * from.reduce((sum, value) => sum + value * value, 0)) / width) || 1
   const fields = new Float32Array(6 * width)

@@ -28,7 +28,7 @@ export interface ModelDenseClustering extends Clustering {
   key: string
   /** mm, of a coordinate: what the fits expected. */
   noise: number
-  /** [n] x ~ N(0, I) by the model's prior. */
+  /** [n] normal coordinates, or Gaussian latents: their direction is a fit's embedding. */
   latents: Float64Array[]
   /** mm, mean RMS distance of the face at rest that a scan gives from the truth, where that is known. */
   neutralError?: Estimate
@@ -83,7 +83,8 @@ export async function denseClustering(
     const moments = scans.moments[m]
     const noise = noises?.[m] ?? model.noise(moments)
     const x = model.identities(moments, noise)
-    const latents = Array.from({ length: x.rows }, (_, i) => x.row(i))
+    const embeddings = model.embeddings(x)
+    const latents = Array.from({ length: embeddings.rows }, (_, i) => embeddings.row(i))
     const found = { key: models[m].key, noise, latents, ...clusteringOf(latents, people, pairs, bootstrap) }
     if (truth === undefined) results.push(found)
     else {

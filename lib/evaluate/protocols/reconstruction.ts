@@ -2,10 +2,11 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { throwIfAborted } from '../../aborts.js'
+import { transformed } from '../../alignment.js'
 import type { FitResult } from '../../fit/FitResult.js'
 import type { SphereFaceModel } from '../../model/SphereFaceModel.js'
 import { sphereToTangent, tangentToSphere } from '../../model/sphere.js'
-import { alignPoints, transformed } from '../alignment.js'
+import { alignPoints } from '../alignment.js'
 import { type Bootstrap, type Estimate, itemWeights } from '../bootstrap.js'
 import type { People } from '../people.js'
 import { mean } from '../statistics.js'

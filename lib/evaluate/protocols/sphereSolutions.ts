@@ -1,33 +1,32 @@
 /**
- * Quadratics on the near hemisphere, solved exactly: with the matrix diagonal, what remains is one equation in one
- * unknown, the secular equation.
+ * Quadratics on a round hemisphere, solved exactly: with the matrix diagonal, what remains is one equation in one unknown,
+ * the secular equation.
  */
 
 /** Halvings of an interval: to the last bit of a double. */
 const HALVINGS = 100
 
 /**
- * The likeliest identity x ~ N(0, I) under 1/2 u^T S u - b^T u, S = diag(s), u = r sin(|x| / r) x / |x|.
+ * The x that makes 1/2 u^T S u - b^T u + 1/2 |x|^2 least, u = r sin(|x| / r) x / |x|, S = diag(s).
  *
- * With rho = |u| / r the prior is 1/2 r^2 asin(rho)^2, so (S + lambda) u = b with lambda = asin(rho) / (rho sqrt(1 -
- * rho^2)). lambda grows with rho, so |u| shrinks: there is one solution.
+ * With theta = |x| / r the prior is 1/2 r^2 theta^2 and |u| = r sin theta, so (S + lambda) u = b with lambda = theta / (sin
+ * theta cos theta). lambda grows with theta, so |u| shrinks: there is one solution.
  *
  * @param b [D]
  * @param s [D] at least 0.
- * @param radius r; without it u = x, a Gaussian model's.
+ * @param radius r
  * @returns [D] x, within a quarter turn of the mean.
  */
-export function likeliest(b: Float64Array, s: Float64Array, radius?: number): Float64Array {
-  if (radius === undefined) return shrunk(b, s, 1)
-  let [low, high] = [0, 1]
+export function likeliestOnRoundSphere(b: Float64Array, s: Float64Array, radius: number): Float64Array {
+  let [low, high] = [0, Math.PI / 2]
   for (let i = 0; i < HALVINGS; i++) {
-    const rho = (low + high) / 2
-    if (lengthOf(shrunk(b, s, weightAt(rho))) > rho * radius) low = rho
-    else high = rho
+    const theta = (low + high) / 2
+    if (lengthOf(shrunk(b, s, weightAt(theta))) > radius * Math.sin(theta)) low = theta
+    else high = theta
   }
-  const rho = (low + high) / 2
-  const stretch = rho > 0 ? Math.asin(rho) / rho : 1
-  return shrunk(b, s, weightAt(rho)).map((value) => stretch * value)
+  const theta = (low + high) / 2
+  const stretch = theta > 0 ? theta / Math.sin(theta) : 1
+  return shrunk(b, s, weightAt(theta)).map((value) => stretch * value)
 }
 
 /**
@@ -49,19 +48,12 @@ export function nearest(b: Float64Array, s: Float64Array, radius = Number.POSITI
   return shrunk(b, s, high)
 }
 
-/** u = r sin(|x| / r) x / |x|, or x where there is no radius. */
-export function onSphere(x: Float64Array, radius?: number): Float64Array {
-  const length = lengthOf(x)
-  if (radius === undefined || length === 0) return x
-  return x.map((value) => (value * radius * Math.sin(length / radius)) / length)
-}
-
-function weightAt(rho: number): number {
-  return rho === 0 ? 1 : Math.asin(rho) / (rho * Math.sqrt((1 - rho) * (1 + rho)))
+function weightAt(theta: number): number {
+  return theta === 0 ? 1 : theta / (Math.sin(theta) * Math.cos(theta))
 }
 
 /** (S + weight I)^-1 b */
-function shrunk(b: Float64Array, s: Float64Array, weight: number): Float64Array {
+export function shrunk(b: Float64Array, s: Float64Array, weight: number): Float64Array {
   return b.map((value, k) => value / (s[k] + weight))
 }
 

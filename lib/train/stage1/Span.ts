@@ -1,9 +1,9 @@
+import { centroidOf } from '../../alignment.js'
 import { Matrix, type MatrixLike, multiply, orthonormalise } from '../../linear/index.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { besides, columnsOf } from '../matrices.js'
 import type { Mirror } from './mirror.js'
-import { centroidOf } from './rigidAlignment.js'
 
 /**
  * The space in which training computes: R orthonormal displacement fields that span the scans (up to their tail) and the

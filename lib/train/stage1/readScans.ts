@@ -1,3 +1,4 @@
+import { agreement, align, angleOf, type Similarity, similarityOf, transformed } from '../../alignment.js'
 import type { Split, TrainingData } from '../../corpus/TrainingData.js'
 import { SfmError } from '../../errors.js'
 import type { MatrixLike } from '../../linear/index.js'
@@ -5,7 +6,6 @@ import { firstNonFinite } from '../../model/finite.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { eyeDistance } from './eyeDistance.js'
-import { AlignmentTarget, displace } from './rigidAlignment.js'
 
 /** Scans brought onto the template: [n,3N] mm from it to each of them. */
 export interface DisplacementShard {
@@ -44,7 +44,6 @@ export async function* readScans(
   signal?: AbortSignal,
 ): AsyncGenerator<DisplacementShard> {
   const width = template.vertexCount * 3
-  const target = new AlignmentTarget(template.mean)
   const expected = new Set(data.subjects(split, 'scans'))
   const expressionBasis = asFloat32(template.expressionBasis)
   const counts = new Map<string, number>()
@@ -57,9 +56,9 @@ export async function* readScans(
       const name = `scan ${number} of ${JSON.stringify(subject)}`
       if (!expected.has(subject)) throw invalid(name, `a subject of the split "${split}"`, 'another')
       const points = vertices.subarray(row * width, (row + 1) * width)
-      const alignment = checkedAlignment(points, target, template, name)
+      const placed = transformed(points, alignmentOf(points, template, name))
       const out = displacements.subarray(row * width, (row + 1) * width)
-      displace(points, alignment, target.centroid, template.mean, out)
+      for (let i = 0; i < width; i++) out[i] = placed[i]! - template.mean[i]!
       const E = template.expressionCount
       if (expressions) subtract(expressionBasis, expressions.subarray(row * E, (row + 1) * E), out, name)
     }
@@ -85,32 +84,36 @@ export function requireDisjointSplits(data: TrainingData): void {
   }
 }
 
-function checkedAlignment(points: Float32Array, target: AlignmentTarget, template: ModelData, name: string) {
+/** The rigid motion of a scan onto the template. */
+function alignmentOf(points: Float32Array, template: ModelData, name: string): Similarity {
   const wrong = firstNonFinite(points)
   if (wrong >= 0) throw invalid(name, 'finite coordinates', `${points[wrong]} at vertex ${Math.floor(wrong / 3)}`)
-  const alignment = target.align(points)
-  const { size, angle, agreement, mirroredAgreement } = alignment
+  const alignment = align(points, template.mean)
+  const { proper, improper } = alignment
+  const size = Math.sqrt(alignment.fromSpread / alignment.toSpread)
   if (!(size > 1e-6)) throw invalid(name, 'a surface', 'all its points in one place')
   if (size < SIZES[0] || size > SIZES[1]) throw invalid(name, 'millimetres', describeSize(points, size, template))
-  if (mirroredAgreement > agreement)
+  if (improper.gain > proper.gain)
     throw invalid(
       name,
       "the template's axes (x to the left of the face, y up, z to the front)",
       'a mirror image of them',
     )
-  if (agreement < LEAST_AGREEMENT)
+  const alike = agreement(proper, alignment)
+  if (alike < LEAST_AGREEMENT)
     throw invalid(
       name,
       'points in the order of the template',
-      `points that agree with it by ${agreement.toFixed(2)} at best, 1 being perfect`,
+      `points that agree with it by ${alike.toFixed(2)} at best, 1 being perfect`,
     )
+  const angle = angleOf(proper.matrix)
   if (angle > LARGEST_TURN)
     throw invalid(
       name,
       "the template's axes (x to the left of the face, y up, z to the front)",
       `a face turned by ${Math.round((angle * 180) / Math.PI)} degrees: have axes been swapped?`,
     )
-  return alignment
+  return similarityOf(alignment, proper.matrix)
 }
 
 /** What the unit might be, from the distance between the eyes. */
