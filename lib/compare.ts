@@ -1,7 +1,14 @@
-import { invalidArgument } from './errors.js'
+import { invalidArgument, SfmError } from './errors.js'
 import { bothPosteriors, logEvidence } from './fit/evidence.js'
 import { type CheckedPosterior, checkPosterior, type PosteriorLike } from './fit/Posterior.js'
 import type { ComparisonThresholds } from './model/comparison.js'
+import {
+  isReference,
+  type ModelReference,
+  mayBeOfOneModel,
+  modelLabel,
+  REFERENCE_FORM,
+} from './model/ModelReference.js'
 
 /** How alike two identities are. */
 export interface Comparison {
@@ -24,6 +31,8 @@ export interface Comparable {
   embedding: ArrayLike<number>
   /** Of a fit with `posterior: true`. */
   posterior?: PosteriorLike | undefined
+  /** Which model it is of; what does not say is taken to be of the other's. */
+  model?: ModelReference | undefined
 }
 
 /** How to compare. */
@@ -40,7 +49,8 @@ export interface CompareOptions {
  * @param a A fit result, `model.fuse` of several, or anything with an `embedding` of K-1 numbers.
  * @param b Another one of the same model.
  * @returns A face that stands at the mean itself has no direction: its cosine with everything is 0.
- * @throws SfmError INVALID_ARGUMENT where the lengths differ or a number is not finite.
+ * @throws SfmError INVALID_ARGUMENT where the lengths differ or a number is not finite, and where the two, or one of them
+ *   and the thresholds, say that they are of different models.
  * @example
  * const { cosine } = compare(results[0], results[1])
  * const fitter = await model.createFitter({ posterior: true })
@@ -57,6 +67,7 @@ export interface PreparedFace {
   name: string
   /** [K-1] unit, or zero. */
   direction: Float64Array
+  model?: ModelReference
   posterior?: CheckedPosterior & { logEvidence: number }
 }
 
@@ -67,17 +78,21 @@ export interface PreparedFace {
  */
 export function prepare(face: Comparable, name: string): PreparedFace {
   const unit = direction(face, name)
-  if (face.posterior === undefined || face.posterior === null) return { name, direction: unit }
+  const { model } = face
+  if (model !== undefined && model !== null && !isReference(model))
+    throw invalidArgument(`${name}.model`, REFERENCE_FORM, model)
+  const prepared = { name, direction: unit, ...(model && { model }) }
+  if (face.posterior === undefined || face.posterior === null) return prepared
   const posterior = checkPosterior(face.posterior, `${name}.posterior`, unit.length)
   return {
-    name,
-    direction: unit,
+    ...prepared,
     posterior: { ...posterior, logEvidence: logEvidence(posterior, `${name}.posterior`) },
   }
 }
 
 /** {@link compare} of faces that have been prepared. */
 export function comparePrepared(a: PreparedFace, b: PreparedFace, options: CompareOptions = {}): Comparison {
+  if (!mayBeOfOneModel(a.model, b.model)) throw otherModel(`${b.name}.model`, a, b.model)
   if (a.direction.length !== b.direction.length)
     throw invalidArgument(
       `${b.name}.embedding`,
@@ -89,7 +104,7 @@ export function comparePrepared(a: PreparedFace, b: PreparedFace, options: Compa
     const both = logEvidence(bothPosteriors(a.posterior, b.posterior), `${b.name}.posterior`)
     comparison.logLikelihoodRatio = both - a.posterior.logEvidence - b.posterior.logEvidence
   }
-  const samePerson = decide(comparison, options)
+  const samePerson = decide(comparison, options, [a, b])
   return samePerson === undefined ? comparison : { ...comparison, samePerson }
 }
 
@@ -108,19 +123,36 @@ function compareDirections(left: Float64Array, right: Float64Array): { cosine: n
   return { cosine: Math.min(1, Math.max(-1, dot)), angle: 2 * Math.atan2(Math.sqrt(difference), Math.sqrt(sum)) }
 }
 
-function decide({ cosine, logLikelihoodRatio }: Comparison, options: CompareOptions): boolean | undefined {
+/** Numbers of one model say nothing about those of another, however many they are. */
+function otherModel(argument: string, { name, model }: PreparedFace, other: ModelReference | undefined): SfmError {
+  const [expected, received] = [model!, other!].map(modelLabel)
+  return new SfmError('INVALID_ARGUMENT', `${argument}: expected ${expected}, as ${name} is of, received ${received}`)
+}
+
+function decide(
+  { cosine, logLikelihoodRatio }: Comparison,
+  options: CompareOptions,
+  faces: readonly PreparedFace[],
+): boolean | undefined {
   if (typeof options !== 'object' || options === null) throw invalidArgument('options', 'an object', options)
   const { thresholds } = options
   if (thresholds === undefined || thresholds === null) return undefined
   if (typeof thresholds !== 'object')
     throw invalidArgument('thresholds', "a model's, such as model.comparison", thresholds)
+  const { model } = thresholds
+  if (model !== undefined && !isReference(model)) throw invalidArgument('thresholds.model', REFERENCE_FORM, model)
+  const other = faces.find((face) => !mayBeOfOneModel(face.model, model))
+  if (other) throw otherModel('thresholds.model', other, model)
   const ratio = threshold(thresholds, 'logLikelihoodRatio')
   if (logLikelihoodRatio !== undefined && ratio !== undefined) return logLikelihoodRatio >= ratio
   const least = threshold(thresholds, 'cosine')
   return least === undefined ? undefined : cosine >= least
 }
 
-function threshold(thresholds: ComparisonThresholds, score: keyof ComparisonThresholds): number | undefined {
+function threshold(
+  thresholds: ComparisonThresholds,
+  score: Exclude<keyof ComparisonThresholds, 'model'>,
+): number | undefined {
   if (thresholds[score] === undefined) return undefined
   const value = thresholds[score]?.threshold
   if (!Number.isFinite(value)) throw invalidArgument(`thresholds.${score}.threshold`, 'a finite number', value)

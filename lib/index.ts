@@ -31,6 +31,7 @@ export type { ComparisonThreshold, ComparisonThresholds } from './model/comparis
 export type { SampleOptions } from './model/drawLatents.js'
 export { type LiftOptions, lift } from './model/lift.js'
 export type { BasisArray, LandmarkScheme, ModelData, ModelMetadata } from './model/ModelData.js'
+export type { ModelReference } from './model/ModelReference.js'
 export type { MeshPoint, SchemeDefinition } from './model/makeScheme.js'
 export { type DecodeOptions, type FusedFace, SphereFaceModel } from './model/SphereFaceModel.js'
 export { faceMesh } from './outputs/faceMesh.js'

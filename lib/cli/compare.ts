@@ -3,6 +3,7 @@ import { SfmError } from '../errors.js'
 import { parseEmbedding } from '../inputs/parseEmbedding.js'
 import { readRecords, within } from '../inputs/readRecords.js'
 import type { ComparisonThresholds } from '../model/comparison.js'
+import { type ModelReference, mayBeOfOneModel, modelLabel, referenceOf } from '../model/ModelReference.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
 import { table } from './table.js'
@@ -28,13 +29,14 @@ export async function compare(inputs: readonly string[], options: CompareCommand
   if (first === undefined || faces.length < 2) {
     throw new SfmError('INVALID_INPUT', `expected two or more usable results, received ${faces.length}`)
   }
+  const model = requireOneModel(faces)
   const size = ({ direction }: Face) => direction.length
   const other = faces.find((face) => size(face) !== size(first))
   if (other !== undefined) {
     const [a, b] = [first, other].map((face) => `${face.source} (${size(face)} numbers)`)
     throw new SfmError('INVALID_INPUT', `results of different models cannot be compared: ${a}, ${b}`)
   }
-  const thresholds = await readThresholds(options.model, first, cli)
+  const thresholds = await readThresholds(options.model, first, model, cli)
 
   const label = labels(faces)
   const { comparePrepared } = await import('../compare.js')
@@ -71,17 +73,39 @@ function tableOf(pairs: ReadonlyArray<{ a: string; b: string; comparison: Compar
   )
 }
 
+/** The model that results are of, where one of them says so; they must not say different ones. */
+function requireOneModel(faces: readonly Face[]): ModelReference | undefined {
+  const [first, ...rest] = faces.filter(({ model }) => model !== undefined)
+  const other = rest.find(({ model }) => !mayBeOfOneModel(model, first?.model))
+  if (first === undefined || other === undefined) return first?.model
+  const [a, b] = [first, other].map(({ source, model }) => `${source} (${modelLabel(model as ModelReference)})`)
+  throw new SfmError('INVALID_INPUT', `results of different models cannot be compared: ${a}, ${b}`)
+}
+
 /**
- * The thresholds of the model that made the results. Results that the embedded model cannot have made, when no other is
- * given, are compared without.
+ * The thresholds of the model that made the results. Results that the embedded model has not made, when no other is given,
+ * are compared without.
+ *
+ * @param made The model that the results say they are of.
  */
 async function readThresholds(
   source: string | undefined,
   { direction }: Face,
+  made: ModelReference | undefined,
   cli: Cli,
 ): Promise<ComparisonThresholds | undefined> {
   using model = await cli.engine.loadModel(source)
   const { identityCount, metadata } = model.data
+  const reference = referenceOf(metadata)
+  if (made && reference && !mayBeOfOneModel(made, reference)) {
+    if (source !== undefined)
+      throw new SfmError(
+        'INVALID_INPUT',
+        `results of another model: they are of ${modelLabel(made)}, ${source} is ${modelLabel(reference)}`,
+      )
+    cli.messages.say(`no thresholds: the results are of ${modelLabel(made)}, which --model has to name`)
+    return undefined
+  }
   const count = metadata.latent === 'sphere' ? identityCount - 1 : identityCount
   if (direction.length === count) return model.comparison
   if (source === undefined) return undefined

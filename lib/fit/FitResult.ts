@@ -1,3 +1,4 @@
+import type { ModelReference } from '../model/ModelReference.js'
 import type { Posterior } from './Posterior.js'
 
 /** Model space to camera space: `x = rotation * vertex + translation`. */
@@ -36,6 +37,8 @@ export type ResultFiles = Record<string, string>
 export interface FitResult {
   id?: string
   subject?: string
+  /** Which model was fitted: latents and embeddings of different ones mean different things. Shared, not to be written to. */
+  model?: ModelReference
   status: FitStatus
   /** Whether the face may be used: fitted, with finite numbers and landmarks that miss it by less than 10 mm (RMSE). */
   usable: boolean

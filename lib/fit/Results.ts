@@ -1,4 +1,5 @@
 import { SfmError } from '../errors.js'
+import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits } from '../native.js'
 import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
 import type { Observation } from './Observation.js'
@@ -60,6 +61,8 @@ export interface ResultSizes {
   expressionNames: readonly string[]
   /** [D] of each latent's variance, the person's own; all of it without. */
   personShare: Float32Array | undefined
+  /** What results say that they are of. */
+  reference: ModelReference | undefined
 }
 
 /**
@@ -108,6 +111,7 @@ export function resultOf(
   return Result.of({
     ...(observation.id !== undefined && { id: observation.id }),
     ...(observation.subject !== undefined && { subject: observation.subject }),
+    ...(sizes.reference && { model: sizes.reference }),
     status,
     usable,
     message: message(status, usable, at(RECORD.failure), at(RECORD.iterations)),

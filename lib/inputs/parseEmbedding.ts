@@ -1,6 +1,7 @@
 import { SfmError } from '../errors.js'
 import type { PosteriorLike } from '../fit/Posterior.js'
 import { posteriorFromJson } from '../fit/posteriorJson.js'
+import { isReference, type ModelReference, REFERENCE_FORM } from '../model/ModelReference.js'
 import { numbers } from './parseLatents.js'
 import { unexpected } from './unexpected.js'
 
@@ -9,6 +10,7 @@ export interface NamedEmbedding {
   id?: string
   embedding: number[]
   posterior?: PosteriorLike
+  model?: ModelReference
 }
 
 /**
@@ -24,13 +26,15 @@ export function parseEmbedding(value: unknown): NamedEmbedding {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw unexpected('', 'a fit result', value)
   }
-  const { id, usable, message, embedding, posterior } = value as Record<string, unknown>
+  const { id, usable, message, embedding, posterior, model } = value as Record<string, unknown>
   if (usable === false) {
     throw new SfmError('INVALID_INPUT', `not usable: ${typeof message === 'string' ? message : 'so the result says'}`)
   }
+  if (model != null && !isReference(model)) throw unexpected('model', REFERENCE_FORM, model)
   return {
     ...(typeof id === 'string' && id !== '' && { id }),
     embedding: numbers('embedding', embedding),
     ...(posterior != null && { posterior: posteriorFromJson(posterior) }),
+    ...(model != null && { model }),
   }
 }

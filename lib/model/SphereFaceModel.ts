@@ -9,6 +9,7 @@ import { drawLatents, type SampleOptions } from './drawLatents.js'
 import { readModelFile, writeModelFile } from './formats/modelFile.js'
 import { readModel, writeModel } from './formats/sphereFaceModel.js'
 import type { LandmarkScheme, ModelData, ModelMetadata } from './ModelData.js'
+import { type ModelReference, mayBeOfOneModel, modelLabel, referenceOf } from './ModelReference.js'
 import { makeScheme, type SchemeDefinition } from './makeScheme.js'
 import { noiseFactors } from './noiseFactors.js'
 import { validateModel } from './validate.js'
@@ -35,6 +36,8 @@ export interface FusedFace {
   embedding: Float32Array
   /** Of all observations together. */
   posterior: Posterior
+  /** As a fit result's. */
+  model?: ModelReference
 }
 
 /** Landmarks that the native side takes. */
@@ -79,6 +82,7 @@ export class SphereFaceModel {
       embeddingCount: data.metadata.latent === 'sphere' ? data.identityCount - 1 : data.identityCount,
       expressionNames: data.metadata.expressionNames,
       personShare: data.identityPersonShare?.subarray(0, data.identityCount - 1),
+      reference: referenceOf(data.metadata),
     }
   }
 
@@ -151,7 +155,9 @@ export class SphereFaceModel {
 
   /** The thresholds that the model was calibrated for, for `compare`; undefined where it was not. */
   get comparison(): ComparisonThresholds | undefined {
-    return parseComparison(this.data.metadata.other.comparison)
+    const thresholds = parseComparison(this.data.metadata.other.comparison)
+    const { reference } = this.#fitterModel
+    return thresholds && reference ? { ...thresholds, model: reference } : thresholds
   }
 
   /**
@@ -242,17 +248,21 @@ export class SphereFaceModel {
    * const alice = model.fuse(await fitter.fit(photosOfAlice))
    * const { logLikelihoodRatio } = compare(alice, await fitter.fit(photo))
    */
-  fuse(results: ReadonlyArray<{ posterior?: PosteriorLike | undefined }>): FusedFace {
+  fuse(
+    results: ReadonlyArray<{ posterior?: PosteriorLike | undefined; model?: ModelReference | undefined }>,
+  ): FusedFace {
     const model = this.#requireNative()
     const posterior = fusePosteriors(results)
+    const of = this.#requireOwn(results)
     const size = this.#fitterModel.embeddingCount
     const mean = posteriorMean(checkPosterior(posterior, 'posterior', size), 'posterior')
     const share = this.#fitterModel.personShare
-    if (!share) return { ...model.fromWhitened(mean), posterior }
+    if (!share) return { ...model.fromWhitened(mean), posterior, ...of }
     // The posterior is of the person's own latents: the shape they have by themselves, and their direction.
     const { identity } = model.fromWhitened(mean.map((value, i) => Math.sqrt(share[i]!) * value))
     const length = Math.hypot(...mean)
-    return { identity, embedding: Float32Array.from(mean, (value) => (length > 0 ? value / length : 0)), posterior }
+    const embedding = Float32Array.from(mean, (value) => (length > 0 ? value / length : 0))
+    return { identity, embedding, posterior, ...of }
   }
 
   /**
@@ -343,6 +353,19 @@ export class SphereFaceModel {
   #requireNative(): NativeModel {
     if (this.#native === undefined) throw new SfmError('DISPOSED', 'the model has been disposed')
     return this.#native
+  }
+
+  /** Refuses results that say that they are of another model. */
+  #requireOwn(results: ReadonlyArray<{ model?: ModelReference | undefined }>): { model?: ModelReference } {
+    const { reference } = this.#fitterModel
+    if (!reference) return {}
+    for (const [i, { model }] of results.entries())
+      if (model && !mayBeOfOneModel(model, reference))
+        throw new SfmError(
+          'INVALID_ARGUMENT',
+          `results[${i}].model: expected ${modelLabel(reference)}, received ${modelLabel(model)}`,
+        )
+    return { model: reference }
   }
 
   #latentSizes() {

@@ -1,5 +1,6 @@
 import { describe } from '../errors.js'
 import { invalidModel, metadataLabel } from './invalidModel.js'
+import type { ModelReference } from './ModelReference.js'
 
 /** From which value of a score on two faces count as one person's. */
 export interface ComparisonThreshold {
@@ -14,6 +15,8 @@ export interface ComparisonThreshold {
 export interface ComparisonThresholds {
   cosine?: ComparisonThreshold
   logLikelihoodRatio?: ComparisonThreshold
+  /** Whose thresholds they are: faces of another model are not compared by them. */
+  model?: ModelReference
 }
 
 /** The metadata entry that holds them, as JSON. */

@@ -426,6 +426,37 @@ describe('sfm compare', () => {
     ])
   })
 
+  it('goes by the model that results say they are of', async () => {
+    behaviour.comparison = { cosine: { threshold: 0.6 } }
+    const six = (id: string, model?: object) =>
+      JSON.stringify({ ...JSON.parse(result(id, [1, 0, 0, 0, 0, 0])), ...(model && { model }) })
+    const [tiny, mine] = [
+      { name: 'tiny', version: '1.0.0' },
+      { name: 'mine', version: '3' },
+    ]
+    const decided = await sfm(['compare', '-', '--json'], [six('a'), six('b', tiny)].join('\n'))
+    expect([decided.lines[0].samePerson, decided.err]).toEqual([true, ''])
+    // Not of the embedded model (here: of the tiny one), and no other was named.
+    const others = [six('a', mine), six('b', mine), six('c')].join('\n')
+    const open = await sfm(['compare', '-', '--json'], others)
+    expect(open.lines.map((line) => 'samePerson' in line)).toEqual([false, false, false])
+    expect([open.status, open.err]).toEqual([
+      0,
+      'sfm: no thresholds: the results are of "mine 3", which --model has to name\n',
+    ])
+    const wrong = await sfm(['compare', '-', '--model', 'my.safetensors'], others)
+    expect([wrong.status, wrong.err]).toEqual([
+      1,
+      'sfm: results of another model: they are of "mine 3", my.safetensors is "tiny 1.0.0"\n',
+    ])
+    const mixed = await sfm(['compare', '-'], [six('a'), six('b', mine), six('c', tiny)].join('\n'))
+    expect([mixed.status, mixed.out, mixed.err]).toEqual([
+      1,
+      '',
+      'sfm: results of different models cannot be compared: standard input:2 ("mine 3"), standard input:3 ("tiny 1.0.0")\n',
+    ])
+  })
+
   it('says what is wrong with a posterior', async () => {
     const broken = JSON.stringify({ ...JSON.parse(result('c', [0, 1])), posterior: { information: '?', shift: [1] } })
     const short = JSON.stringify({ ...JSON.parse(result('d', [0, 1])), posterior: { information: [1], shift: [1, 2] } })

@@ -237,6 +237,7 @@ describe('a fit result', async () => {
           'identity_uncertainty',
           'iterations',
           'message',
+          'model',
           'outliers',
           'pose',
           'residuals',

@@ -22,6 +22,7 @@ describe('the thresholds of a model', () => {
     const expected = {
       cosine: { threshold: 0.42, falseAcceptRate: 0.01, trueAcceptRate: 0.5 },
       logLikelihoodRatio: { threshold: -1.5 },
+      model: { name: 'tiny', version: '1.0.0' },
     }
     using model = SphereFaceModel.fromData(calibrated(JSON.stringify(entry)))
     expect(model.comparison).toEqual(expected)
