@@ -2,7 +2,7 @@ import { Matrix, multiply, symmetricEigen } from '../../linear/index.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
-import { dot } from '../symmetric.js'
+import { dot } from '../matrices.js'
 import type { ShapeDictionary } from './ShapeDictionary.js'
 import type { TwoCovariance } from './twoCovariance.js'
 
