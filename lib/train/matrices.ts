@@ -1,4 +1,4 @@
-import { cholesky, gram, Matrix, solveLower, solveLowerTransposed, symmetricEigen } from '../linear/index.js'
+import { cholesky, gram, Matrix, solveCholesky, symmetricEigen, symmetrised } from '../linear/index.js'
 
 /**
  * p a + q b.
@@ -32,6 +32,22 @@ export function scaleColumns(a: Matrix, weights: ArrayLike<number>): Matrix {
   )
 }
 
+/** a + factor * b, in place. */
+export function addScaled(a: Matrix, factor: number, b: Matrix): Matrix {
+  for (let i = 0; i < a.data.length; i++) a.data[i]! += factor * b.data[i]!
+  return a
+}
+
+/** a + factor * x x^T, in place. */
+export function addOuter(a: Matrix, factor: number, x: ArrayLike<number>): Matrix {
+  const n = a.columns
+  for (let i = 0; i < a.rows; i++) {
+    const scaled = factor * x[i]!
+    for (let j = 0; j < n; j++) a.data[i * n + j]! += scaled * x[j]!
+  }
+  return a
+}
+
 /** a with `value` added along the diagonal. */
 export function addDiagonal(a: Matrix, value: number): Matrix {
   const sum = a.copy()
@@ -41,8 +57,14 @@ export function addDiagonal(a: Matrix, value: number): Matrix {
 
 /** Columns `from` to `to` - 1 of a. */
 export function columnsOf(a: Matrix, from: number, to: number): Matrix {
-  const part = new Matrix(a.rows, to - from)
-  for (let i = 0; i < a.rows; i++) part.row(i).set(a.row(i).subarray(from, to))
+  return block(a, [0, a.rows], [from, to])
+}
+
+/** The rows and columns from..to of a matrix. */
+export function block(a: Matrix, rows: readonly [number, number], columns: readonly [number, number]): Matrix {
+  const part = new Matrix(rows[1] - rows[0], columns[1] - columns[0])
+  for (let i = 0; i < part.rows; i++)
+    part.row(i).set(a.data.subarray((rows[0] + i) * a.columns + columns[0], (rows[0] + i) * a.columns + columns[1]))
   return part
 }
 
@@ -103,6 +125,13 @@ export function centred(a: Matrix, row: ArrayLike<number>): Matrix {
   )
 }
 
+/** A diagonal matrix. */
+export function diagonal(values: ArrayLike<number>): Matrix {
+  const matrix = new Matrix(values.length, values.length)
+  for (let i = 0; i < values.length; i++) matrix.data[i * values.length + i] = values[i]!
+  return matrix
+}
+
 /** A vector as a matrix of one column. */
 export function asColumn(values: ArrayLike<number>): Matrix {
   return new Matrix(values.length, 1, Float64Array.from(values))
@@ -113,25 +142,13 @@ export function outer(loadings: Matrix): Matrix {
   return gram(loadings.transpose())
 }
 
-/** The symmetric part of a square matrix, (a + a^T) / 2: for products that are symmetric but for rounding. */
-export function symmetrised(a: Matrix): Matrix {
-  const result = a.copy()
-  for (let i = 0; i < a.rows; i++)
-    for (let j = 0; j < i; j++) {
-      const value = (a.at(i, j) + a.at(j, i)) / 2
-      result.data[i * a.columns + j] = value
-      result.data[j * a.columns + i] = value
-    }
-  return result
-}
-
 /**
- * a^-1 of a symmetric positive definite matrix, symmetric to the bit.
+ * a^-1 of a symmetric positive definite matrix.
  *
  * @throws SfmError NUMERICAL where it is not positive definite.
  */
-export function inverse(a: Matrix): Matrix {
-  return gram(solveLower(cholesky(a), Matrix.identity(a.rows)))
+export function positiveInverse(a: Matrix): Matrix {
+  return symmetrised(solveSymmetric(a, Matrix.identity(a.rows)))
 }
 
 /**
@@ -140,8 +157,7 @@ export function inverse(a: Matrix): Matrix {
  * @throws SfmError NUMERICAL where it is not positive definite.
  */
 export function solveSymmetric(a: Matrix, b: Matrix): Matrix {
-  const l = cholesky(a)
-  return solveLowerTransposed(l, solveLower(l, b))
+  return solveCholesky(cholesky(a), b)
 }
 
 /**
@@ -157,4 +173,23 @@ export function loadingsOf(a: Matrix, from: number, to: number): { loadings: Mat
   const loadings = columnsOf(vectors, from, to)
   const roots = values.slice(from, to).map((value) => Math.sqrt(Math.max(0, value)))
   return { loadings: scaleColumns(loadings, roots), values }
+}
+
+/** a x */
+export function apply(a: Matrix, x: ArrayLike<number>): Float64Array {
+  const { rows, columns, data } = a
+  const product = new Float64Array(rows)
+  for (let i = 0; i < rows; i++) {
+    let sum = 0
+    for (let j = 0; j < columns; j++) sum += data[i * columns + j]! * x[j]!
+    product[i] = sum
+  }
+  return product
+}
+
+/** x^T y */
+export function dot(x: ArrayLike<number>, y: ArrayLike<number>): number {
+  let sum = 0
+  for (let i = 0; i < x.length; i++) sum += x[i]! * y[i]!
+  return sum
 }

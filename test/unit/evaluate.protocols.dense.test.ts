@@ -8,7 +8,7 @@ import { gram, Matrix, type MatrixLike, multiply, orthonormalise } from '../../l
 import { liftingOf, liftLatent } from '../../lib/model/lift.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
 import { sphereToTangent, tangentToSphere } from '../../lib/model/sphere.js'
-import { addScaled } from '../../lib/train/symmetric.js'
+import { addScaled } from '../../lib/train/matrices.js'
 import { randomMatrix } from '../fixtures/dense.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 import { foldedTinyModel } from '../fixtures/foldedModel.js'

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { configureCpu, devices } from '../../lib/devices.js'
-import { gram, Matrix, type MatrixLike, multiply } from '../../lib/linear/index.js'
+import { gram, Matrix, type MatrixLike, multiply, symmetrised } from '../../lib/linear/index.js'
 import { Random } from '../../lib/random.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 import { fingerprint } from '../fixtures/fingerprint.js'
@@ -215,4 +215,13 @@ describe('gram', () => {
     expect(g).toEqual(g.transpose())
     expect(g).toEqual(multiply(a, a, { transposeA: true }))
   })
+})
+
+it('symmetrised leaves the symmetric part', () => {
+  const a = Matrix.from([
+    [1, 2],
+    [4, 3],
+  ])
+  expect(Array.from(symmetrised(a).data)).toEqual([1, 3, 3, 3])
+  expect(Array.from(a.data)).toEqual([1, 2, 4, 3])
 })

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Matrix, multiply, symmetricEigen } from '../../lib/linear/index.js'
+import { diagonal } from '../../lib/train/matrices.js'
 import { exactSymmetry } from '../../lib/train/stage2/exactSymmetry.js'
 import { asymmetryWithin, foldMetric } from '../../lib/train/stage2/foldMetric.js'
 import { dictionaryOf } from '../../lib/train/stage2/ShapeDictionary.js'
-import { diagonal } from '../../lib/train/symmetric.js'
 import { randomMatrix } from '../fixtures/dense.js'
 import { tinySphereModel } from '../fixtures/tinyModel.js'
 

@@ -1,5 +1,5 @@
-import { Matrix, multiply, symmetricEigen } from '../../linear/index.js'
-import { addDiagonal, besides, centred, inverse, outer, symmetrised } from '../matrices.js'
+import { Matrix, multiply, symmetricEigen, symmetrised } from '../../linear/index.js'
+import { addDiagonal, besides, centred, dot, outer, positiveInverse } from '../matrices.js'
 import type { FaceSpace } from './FaceSpace.js'
 
 /** A Newton step that moves no coordinate by more than this has arrived. */
@@ -22,7 +22,7 @@ export class DenseFit {
   constructor(space: FaceSpace, expressions: Matrix) {
     this.#space = space
     const nuisances = space.within ? besides(expressions, space.within) : expressions
-    const precision = inverse(addDiagonal(outer(nuisances), space.noise ** 2))
+    const precision = positiveInverse(addDiagonal(outer(nuisances), space.noise ** 2))
     this.#weighted = multiply(precision, space.basis)
     const { values, vectors } = symmetricEigen(symmetrised(multiply(space.basis, this.#weighted, { transposeA: true })))
     this.#values = values
@@ -155,10 +155,4 @@ function sinc(x: number): number {
 
 function lengthOf(v: Float64Array): number {
   return Math.sqrt(dot(v, v))
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!
-  return sum
 }

@@ -7,10 +7,10 @@ import {
   besides,
   centred,
   combine,
-  inverse,
   loadingsOf,
   meanRow,
   outer,
+  positiveInverse,
   scaleColumns,
   solveSymmetric,
   trace,
@@ -193,7 +193,7 @@ function estimateMeanExpression(
 ): Float64Array {
   if (expressions.columns === 0) return new Float64Array(0)
   const uncertainty = combine(1, between, 1 / people, within)
-  const precision = inverse(addDiagonal(uncertainty, jitter(uncertainty) + 1e-2))
+  const precision = positiveInverse(addDiagonal(uncertainty, jitter(uncertainty) + 1e-2))
   const weighted = multiply(precision, expressions)
   const h = multiply(expressions, weighted, { transposeA: true })
   for (let e = 0; e < h.rows; e++) h.data[e * h.rows + e]! += 1 / expressionStddev[e]! ** 2

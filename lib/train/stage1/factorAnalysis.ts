@@ -1,14 +1,16 @@
-import { Matrix, multiply } from '../../linear/index.js'
+import { type Matrix, multiply, symmetrised } from '../../linear/index.js'
 import {
   addDiagonal,
   besides,
+  block,
+  columnsOf,
   combine,
-  inverse,
+  dot,
   loadingsOf,
   outer,
+  positiveInverse,
   scaleColumns,
   scaled,
-  symmetrised,
   trace,
 } from '../matrices.js'
 
@@ -52,19 +54,19 @@ export function factorAnalysis(
   for (let iteration = 0; iteration < iterations; iteration++) {
     const roots = d.map(Math.sqrt)
     const all = besides(scaleColumns(known, roots), loadings)
-    const precision = inverse(addDiagonal(outer(all), noise))
+    const precision = positiveInverse(addDiagonal(outer(all), noise))
     // E[z | x] = regression x;  z are the factors, known ones first, all with variance 1.
     const regression = multiply(all, precision, { transposeA: true })
     const xz = multiply(covariance, regression, { transposeB: true })
     const posterior = addDiagonal(scaled(-1, multiply(regression, all)), 1)
     const zz = symmetrised(combine(1, posterior, 1, multiply(regression, xz)))
     // W minimises E|x - F f - W w|^2, so W = (E[x w^T] - F E[f w^T]) E[w w^T]^-1.
-    const knownPart = multiply(scaleColumns(known, roots), block(zz, 0, f, f, zz.columns))
-    const target = combine(1, block(xz, 0, R, f, xz.columns), -1, knownPart)
-    loadings = multiply(target, inverse(addDiagonal(block(zz, f, zz.rows, f, zz.columns), 1e-12)))
+    const knownPart = multiply(scaleColumns(known, roots), block(zz, [0, f], [f, zz.columns]))
+    const target = combine(1, columnsOf(xz, f, xz.columns), -1, knownPart)
+    loadings = multiply(target, positiveInverse(addDiagonal(block(zz, [f, zz.rows], [f, zz.columns]), 1e-12)))
     const updated = besides(scaleColumns(known, roots), loadings)
-    const explained = dot(updated, xz)
-    const remaining = trace(covariance) - 2 * explained + dot(multiply(updated, zz), updated)
+    const explained = dot(updated.data, xz.data)
+    const remaining = trace(covariance) - 2 * explained + dot(multiply(updated, zz).data, updated.data)
     noise = Math.max(least, remaining / R)
     if (learnVariances) d = d.map((value, j) => value * zz.at(j, j))
   }
@@ -73,18 +75,4 @@ export function factorAnalysis(
 
 function mean(values: Float64Array): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-/** Rows `top` to `bottom` - 1 and columns `left` to `right` - 1. */
-function block(a: Matrix, top: number, bottom: number, left: number, right: number): Matrix {
-  const part = new Matrix(bottom - top, right - left)
-  for (let i = top; i < bottom; i++) part.row(i - top).set(a.row(i).subarray(left, right))
-  return part
-}
-
-/** Sum of the products of entries: tr(a^T b). */
-function dot(a: Matrix, b: Matrix): number {
-  let sum = 0
-  for (let i = 0; i < a.data.length; i++) sum += a.data[i]! * b.data[i]!
-  return sum
 }

@@ -1,5 +1,5 @@
 import { cholesky, gram, Matrix, solveLower } from '../../linear/index.js'
-import { apply, block, diagonal, dot } from '../symmetric.js'
+import { apply, block, diagonal, dot } from '../matrices.js'
 
 /**
  * What observations say about unknowns x, as a Gaussian likelihood: log p = shift^T x - x^T information x / 2 - energy /

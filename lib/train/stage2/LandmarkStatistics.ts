@@ -1,6 +1,6 @@
 import type { LandmarkScheme } from '../../model/ModelData.js'
 import { reliabilityOf } from '../../model/noiseFactors.js'
-import { dot } from '../symmetric.js'
+import { dot } from '../matrices.js'
 import type { LinearisedPhoto } from './photoEvidence.js'
 import type { LandmarkRows } from './ShapeDictionary.js'
 

@@ -1,5 +1,5 @@
 import { type Matrix, multiply } from '../../linear/index.js'
-import { dot } from '../symmetric.js'
+import { dot } from '../matrices.js'
 
 /** Of the loss that tells people apart. */
 export interface AngularMarginOptions {

@@ -1,7 +1,7 @@
 import { RankedScores } from '../../evaluate/RankedScores.js'
 import { areaUnder, rocCurve, trueAcceptAt } from '../../evaluate/roc.js'
 import { type Matrix, multiply } from '../../linear/index.js'
-import { apply, dot } from '../symmetric.js'
+import { apply, dot } from '../matrices.js'
 import { unitRows } from './angularMargin.js'
 import type { Evidence } from './Evidence.js'
 import { fitLatents } from './fitAdjoint.js'

@@ -1,6 +1,6 @@
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
-import { dot } from '../symmetric.js'
+import { dot } from '../matrices.js'
 
 /** An identity that is no more like its mirror image, or the opposite of it, than this (a cosine) is neither. */
 const LEAST_LIKENESS = 0.5

@@ -1,5 +1,5 @@
-import type { Matrix } from '../../linear/index.js'
-import { addScaled, apply, diagonal, positiveInverse, symmetrise } from '../symmetric.js'
+import { type Matrix, symmetrised } from '../../linear/index.js'
+import { addScaled, apply, diagonal, positiveInverse } from '../matrices.js'
 import { type Evidence, eliminate, rotated, withPrior } from './Evidence.js'
 
 /** How expressions are spread over photos: e ~ N(mean, diag stddev^2). */
@@ -37,7 +37,7 @@ export function nextExpressionPrior(
   const squares = new Float64Array(count)
   for (const photo of photos) {
     const { information, shift } = eliminate(withPrior(photo, 0, shape.precision, shape.mean), shape.mean.length)
-    const covariance = positiveInverse(addScaled(symmetrise(information), 1, prior))
+    const covariance = positiveInverse(addScaled(symmetrised(information), 1, prior))
     const expected = apply(
       covariance,
       shift.map((value, e) => value + pull[e]!),

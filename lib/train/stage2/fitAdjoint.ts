@@ -1,5 +1,5 @@
 import { cholesky, Matrix, multiply, solveCholesky } from '../../linear/index.js'
-import { addScaled, apply } from '../symmetric.js'
+import { addScaled, apply } from '../matrices.js'
 import type { Evidence } from './Evidence.js'
 
 /** The best latents of photos, and the way back through the fit. */

@@ -1,8 +1,8 @@
-import { Matrix, multiply, symmetricEigen } from '../../linear/index.js'
+import { Matrix, multiply, symmetricEigen, symmetrised } from '../../linear/index.js'
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
-import { dot, symmetrise } from '../symmetric.js'
+import { dot } from '../matrices.js'
 import type { ShapeDictionary } from './ShapeDictionary.js'
 import type { TwoCovariance } from './twoCovariance.js'
 
@@ -110,7 +110,7 @@ export function asymmetryWithin(within: Matrix, mirror: Matrix): number {
     k,
     mirror.data.map((value, i) => ((i % (k + 1) === 0 ? 1 : 0) - value) / 2),
   )
-  const { values } = symmetricEigen(symmetrise(multiply(multiply(part, within), part, { transposeB: true })))
+  const { values } = symmetricEigen(symmetrised(multiply(multiply(part, within), part, { transposeB: true })))
   return values[0]!
 }
 

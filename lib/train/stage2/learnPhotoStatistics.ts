@@ -2,7 +2,7 @@ import { type LabelledObservation, subjectKey } from '../../corpus/TrainingData.
 import { invalidArgument, SfmError } from '../../errors.js'
 import { Matrix } from '../../linear/index.js'
 import type { LandmarkScheme, ModelData } from '../../model/ModelData.js'
-import { addScaled, diagonal, positiveInverse } from '../symmetric.js'
+import { addScaled, diagonal, positiveInverse } from '../matrices.js'
 import type { TrainingContext } from '../TrainingContext.js'
 import { STANDARD_NOISE } from './calibrateSchemes.js'
 import { byPerson, collectEvidence, type PhotoEvidence } from './collectEvidence.js'

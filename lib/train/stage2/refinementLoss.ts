@@ -1,5 +1,5 @@
 import { cholesky, Matrix, multiply, solveCholesky } from '../../linear/index.js'
-import { addScaled } from '../symmetric.js'
+import { addScaled } from '../matrices.js'
 import { type AngularMarginOptions, angularMargin } from './angularMargin.js'
 import type { Evidence } from './Evidence.js'
 import { fitLatents } from './fitAdjoint.js'

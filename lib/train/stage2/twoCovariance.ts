@@ -1,5 +1,5 @@
-import { cholesky, gram, Matrix, multiply, solveCholesky } from '../../linear/index.js'
-import { addOuter, addScaled, apply, dot, positiveInverse, symmetrise } from '../symmetric.js'
+import { cholesky, gram, Matrix, multiply, solveCholesky, symmetrised } from '../../linear/index.js'
+import { addOuter, addScaled, apply, dot, positiveInverse } from '../matrices.js'
 import type { Evidence } from './Evidence.js'
 
 /**
@@ -34,7 +34,7 @@ export function evidenceOnPerson({ information, shift, energy }: Evidence, withi
   const factor = cholesky(addScaled(information.copy(), 1, withinInverse))
   const gained = solveCholesky(factor, information)
   const explained = multiply(information, gained)
-  const reduced = symmetrise(addScaled(information.copy(), -1, explained))
+  const reduced = symmetrised(addScaled(information.copy(), -1, explained))
   const own = solveCholesky(factor, new Matrix(shift.length, 1, Float64Array.from(shift))).data
   const lost = apply(information, own)
   return {
@@ -135,7 +135,7 @@ function nextEstimate(
 function shrunk(sum: Matrix, count: number, prior: Matrix, weight: number): Matrix {
   const mean = addScaled(sum, weight, prior)
   for (let i = 0; i < mean.data.length; i++) mean.data[i]! /= count + weight
-  return symmetrise(mean)
+  return symmetrised(mean)
 }
 
 function centreOf(vectors: readonly Float64Array[], k: number): Float64Array {
@@ -148,7 +148,7 @@ function centreOf(vectors: readonly Float64Array[], k: number): Float64Array {
 function mirrored({ mean, between, within }: TwoCovariance, mirror: Matrix): TwoCovariance {
   const half = (a: Matrix) => {
     const image = multiply(multiply(mirror, a), mirror, { transposeB: true })
-    return symmetrise(
+    return symmetrised(
       new Matrix(
         a.rows,
         a.columns,

@@ -1,8 +1,8 @@
-import { Matrix, multiply } from '../../../linear/index.js'
-import { centred, symmetrised } from '../../matrices.js'
+import { Matrix, multiply, symmetrised } from '../../../linear/index.js'
+import { centred, dot } from '../../matrices.js'
 import { personMeans, type ScanCoordinates } from '../ScanCoordinates.js'
 import type { AngularMarginOptions } from '../Stage1Options.js'
-import { chartDerivative, chartImages, chartPoint, dot } from './chart.js'
+import { chartDerivative, chartImages, chartPoint } from './chart.js'
 import { cosFace } from './cosFace.js'
 import { uniformity } from './uniformity.js'
 

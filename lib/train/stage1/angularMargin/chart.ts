@@ -1,4 +1,5 @@
 import type { Matrix } from '../../../linear/index.js'
+import { dot } from '../../matrices.js'
 
 /** A point of the sphere of radius r by its normal coordinates v, and what derivatives need of it. */
 export interface ChartPoint {
@@ -45,10 +46,4 @@ export function chartImages(identities: Matrix, radius: number): Matrix {
     for (let k = 0; k < row.length; k++) row[k]! *= sinc
   }
   return u
-}
-
-export function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let k = 0; k < a.length; k++) sum += a[k]! * b[k]!
-  return sum
 }

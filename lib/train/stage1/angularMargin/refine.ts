@@ -4,9 +4,9 @@ import {
   asColumn,
   besides,
   centred,
-  inverse,
   meanRow,
   outer,
+  positiveInverse,
   scaleColumns,
   stacked,
   trace,
@@ -64,7 +64,7 @@ export async function refine(
   const { span, population, expressionStddev, judge } = inputs
   const expressions = scaleColumns(span.expressions, expressionStddev)
   const nuisances = start.within ? besides(expressions, start.within) : expressions
-  const precision = inverse(addDiagonal(outer(nuisances), start.noise ** 2))
+  const precision = positiveInverse(addDiagonal(outer(nuisances), start.noise ** 2))
   const offset = multiply(span.expressions, asColumn(population.meanExpression)).data
   // At rest on average, as the mean is.
   const rested = withMirrorImages({ ...scans, coordinates: centred(scans.coordinates, offset) }, span.signs)
@@ -146,7 +146,7 @@ function latentStep(
   const before = objective.evaluate(state)
   // The curvature of the softmax is at most scale^2 / 4, over |v|^2 on the sphere.
   const curvature = (identityWeight * scale * scale) / 4 / identities.columns
-  const inverseMatrix = inverse(addDiagonal(objective.information(state.basis), 1 + centreWeight + curvature))
+  const inverseMatrix = positiveInverse(addDiagonal(objective.information(state.basis), 1 + centreWeight + curvature))
 
   const turned = new Matrix(identities.rows, identities.columns)
   const points = Array.from({ length: identities.rows }, (_, i) => chartPoint(identities.row(i), radius))
@@ -187,7 +187,7 @@ function refitted(state: AngularMarginState, scans: ScanCoordinates): AngularMar
   const gramOfU = covariance(du, u.rows)
   const ridge = (RIDGE * trace(gramOfU)) / u.columns
   const cross = multiply(dx, du, { transposeA: true })
-  const basis = multiply(cross, inverse(addDiagonal(gramOfU, ridge)))
+  const basis = multiply(cross, positiveInverse(addDiagonal(gramOfU, ridge)))
   for (let i = 0; i < basis.data.length; i++) basis.data[i]! /= u.rows
   const shift = multiply(basis, asColumn(meanOfU)).data
   return { ...state, basis, mean: meanOfScans.map((value, j) => value - shift[j]!) }

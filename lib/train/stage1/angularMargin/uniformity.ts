@@ -1,5 +1,5 @@
 import { Matrix, multiply } from '../../../linear/index.js'
-import { dot } from './chart.js'
+import { dot } from '../../matrices.js'
 
 /**
  * How evenly the people's mean directions m lie on the sphere (Wang and Isola, 2020): log mean of exp(-2 |m_a - m_b|^2) over
