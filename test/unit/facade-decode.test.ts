@@ -127,7 +127,11 @@ describe.each(Object.keys(TINY_MODELS))('decoding a model: %s', (kind) => {
 describe('decoding the embedded model', () => {
   it('agrees with double precision, alone and in batches of every remainder', async () => {
     const model = await defaultModel()
-    const faces = Array.from({ length: 21 }, (_, i) => drawFace(model.data, i, 0.7))
+    // Identities of the prior: latents that vary little have long columns, and would only add to the rounding.
+    const faces = model.sample({ count: 21, seed: 1 }).map(({ identity }, i) => ({
+      identity: Float64Array.from(identity),
+      expression: drawFace(model.data, i, 0.7).expression,
+    }))
     const size = 3 * model.vertexCount
     const references = faces.map((face) => decodeReference(model.data, face.identity, face.expression))
     const all = await model.decode(faces)
