@@ -1,7 +1,7 @@
 // The acceptance bars: what is measured, and what it has to be.
 
 /** [{ name, value, least | most }] of the figures of one seed; a small one is not asked for rates of pictures. */
-export function barsOf({ slack, representation, dense, photos }, small = false) {
+export function barsOf({ slack, representation, dense, photos, stage2 }, small = false) {
   const { sphere, pca } = dense
   const [image, imagePca] = [photos.sphere, photos.pca]
   return [
@@ -18,6 +18,7 @@ export function barsOf({ slack, representation, dense, photos }, small = false) 
     { name: 'one image: error / PCA', value: image.error / imagePca.error, most: 1 },
     { name: 'five images: error / PCA', value: image.errorOfFive / imagePca.errorOfFive, most: 1.01 },
     ...(small ? [] : ratesOf(image, imagePca)),
+    ...(stage2 ? stage2Bars(stage2) : []),
   ]
 }
 
@@ -30,6 +31,14 @@ function ratesOf(image, imagePca) {
       value: image.likelihoodRatio.tar - image.likelihoodRatio.cosineTar,
       least: 0.03,
     },
+  ]
+}
+
+function stage2Bars({ model, pca }) {
+  return [
+    { name: 'stage 2: TAR@FAR 1e-2 - PCA', value: model.tar - pca.tar, least: 0.04 },
+    { name: 'stage 2: EER / PCA', value: model.eer / pca.eer, most: 0.92 },
+    { name: 'stage 2: representation / PCA', value: model.representation / pca.representation, most: 1.05 },
   ]
 }
 

@@ -2,6 +2,7 @@
 
 import { allPairs, mean, numberPeople, pairDistances, silhouettes, spread } from '../../dist/evaluate/index.js'
 import { Matrix } from '../../dist/linear/index.js'
+import { asFloat32 } from '../../dist/model/half.js'
 import { scaleColumns } from '../../dist/train/matrices.js'
 import { DenseFit } from '../../dist/train/stage1/DenseFit.js'
 
@@ -14,6 +15,39 @@ export function representation(space, faces, span) {
   const fit = new DenseFit({ ...bare, noise: EXACT }, new Matrix(span.rank, 0))
   const errors = rowDistances(fit.faces(fit.identities(faces)), faces, span)
   return Math.sqrt(mean(errors.map((error) => error ** 2)))
+}
+
+/** A model on the sphere as a face space: a unit of its latents is the whole radius. */
+export function spaceOf({ mean, identityBasis, identityCount }, span) {
+  const columns = mean.length
+  const basis = asFloat32(identityBasis).subarray(0, (identityCount - 1) * columns)
+  const { mean: origin } = span.template
+  const centre = Float32Array.from(mean, (value, i) => value - origin[i])
+  return {
+    mean: span.coordinates({ rows: 1, columns, data: centre }).data,
+    basis: span.coordinates({ rows: identityCount - 1, columns, data: basis }).transpose(),
+    radius: 1,
+  }
+}
+
+/**
+ * The truth about people of a part, [g,R]: their faces at rest.
+ *
+ * @param index The row of each person.
+ */
+export async function facesAtRest(data, span, index, split) {
+  const { mean: origin } = span.template
+  const faces = new Matrix(index.size, span.rank)
+  for await (const { subjects, neutrals } of data.truth({ split })) {
+    const found = span.coordinates({
+      rows: subjects.length,
+      columns: origin.length,
+      data: neutrals.map((value, i) => value - origin[i % origin.length]),
+    })
+    for (const [row, subject] of subjects.entries())
+      if (index.has(subject)) faces.row(index.get(subject)).set(found.row(row))
+  }
+  return faces
 }
 
 /** Identities of scans with expressions and noise: how they cluster, and how far the faces at rest are from the truth. */

@@ -2,36 +2,21 @@
 
 import { Matrix } from '../../dist/linear/index.js'
 import { assembleModel } from '../../dist/train/stage1/assembleModel.js'
-import { closedForm, identityLengths } from '../../dist/train/stage1/closedForm.js'
-import { findSpan } from '../../dist/train/stage1/findSpan.js'
-import { Mirror } from '../../dist/train/stage1/mirror.js'
+import { identityLengths } from '../../dist/train/stage1/closedForm.js'
 import { readScans } from '../../dist/train/stage1/readScans.js'
 import { readCoordinates } from '../../dist/train/stage1/ScanCoordinates.js'
-import { STAGE1_DEFAULTS } from '../../dist/train/stage1/Stage1Options.js'
 import { sphereRadius } from '../../dist/train/stage1/sphereRadius.js'
-import { withAlpha } from '../../dist/train/stage1/withAlpha.js'
-import { identitiesOfScans, representation } from './dense.mjs'
+import { facesAtRest, identitiesOfScans, representation } from './dense.mjs'
 import { picturesOf } from './photos.mjs'
+import { learnFromScans } from './scans.mjs'
 
 /** `counts` are the latents at which the representation is measured, `count` those at which everything else is. */
 export async function measure(data, seed, { testScans, photos, counts, count: chosenCount, spanRank }, log) {
-  const template = await data.template()
-  const scansOf = (split) => readScans(data, template, split)
-  const { withinFactors, alpha } = STAGE1_DEFAULTS
-  const mirror = Mirror.of(template)
-  const span = await findSpan(() => scansOf('train'), template, {
-    rank: spanRank,
-    seed,
-    mirror: typeof mirror === 'string' ? undefined : mirror,
-  })
-  span.template = template
+  const { template, span, train, formOf } = await learnFromScans(data, seed, spanRank)
   log('span')
-  const train = await readCoordinates(scansOf('train'), span)
-  const test = firstScans(await readCoordinates(scansOf('test'), span), testScans)
+  const test = firstScans(await readCoordinates(readScans(data, template, 'test'), span), testScans)
   const index = new Map(test.people.map((subject, row) => [subject, row]))
-  const faces = await facesAtRest(data, span, index)
-  const formOf = (identityCount) =>
-    withAlpha(closedForm(train, span, template, { identityCount, withinFactors }), alpha)
+  const faces = await facesAtRest(data, span, index, 'test')
 
   const figures = { representation: {}, dense: {}, photos: {} }
   const forms = new Map()
@@ -79,19 +64,4 @@ function firstScans(scans, most) {
   const coordinates = new Matrix(kept.length, scans.coordinates.columns)
   for (const [row, i] of kept.entries()) coordinates.row(row).set(scans.coordinates.row(i))
   return { ...scans, coordinates, person: Int32Array.from(kept, (i) => scans.person[i]) }
-}
-
-/** The truth about the test people, [g,R]. */
-async function facesAtRest(data, span, index) {
-  const { mean: origin } = span.template
-  const faces = new Matrix(index.size, span.rank)
-  for await (const { subjects, neutrals } of data.truth({ split: 'test' })) {
-    const found = span.coordinates({
-      rows: subjects.length,
-      columns: origin.length,
-      data: neutrals.map((value, i) => value - origin[i % origin.length]),
-    })
-    for (const [row, subject] of subjects.entries()) faces.row(index.get(subject)).set(found.row(row))
-  }
-  return faces
 }

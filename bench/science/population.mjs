@@ -27,6 +27,18 @@ export const SIZES = {
     counts: [16, 32, 64, 100],
     count: 64,
     spanRank: 320,
+    stage2: {
+      scanned: 100,
+      scans: 8,
+      learners: 400,
+      photos: 15,
+      test: 100,
+      testPhotos: 10,
+      count: 32,
+      spanRank: 320,
+      // Economical: two folds, and nothing refined after the statistics, which takes half as long again.
+      options: { folds: 2, refinement: 'none' },
+    },
   },
   // Too few people for 64 latents, and for differences of a hundredth in the rates of pictures.
   small: { train: 120, test: 20, scans: 5, testScans: 5, photos: 5, counts: [32], count: 32, spanRank: 160 },
@@ -39,19 +51,38 @@ export async function loadSource(file = existsSync(SOURCE) ? SOURCE : SCANS_ONLY
   return { source: model.data, name: file }
 }
 
+/** What all populations have in common. */
+const drawn = (seed) => ({
+  seed,
+  smoothDrift: drift(1.2),
+  identityDrift: drift(1.12),
+  photos: { drift: drift(1.2), yaw: 45, sigma: 1.2, contourSigma: 3, outliers: 0.02 },
+})
+
 /** People of a seed, with scans, pictures and the truth about them. */
 export async function population(source, seed, { train, test, scans, photos }) {
   const people = train + test
   return MemoryCorpus.from(
     synthesise(source, {
-      seed,
+      ...drawn(seed),
       identities: people,
       scansPerIdentity: scans,
-      smoothDrift: drift(1.2),
-      identityDrift: drift(1.12),
       photosPerIdentity: photos,
-      photos: { drift: drift(1.2), yaw: 45, sigma: 1.2, contourSigma: 3, outliers: 0.02 },
       splits: { train: train / people, test: test / people },
+    }),
+  )
+}
+
+/** Some people with scans, and others with photos alone. */
+export async function photoPopulation(source, seed, { scanned, scans, learners, photos, test }) {
+  return MemoryCorpus.from(
+    synthesise(source, {
+      ...drawn(seed),
+      identities: scanned,
+      scansPerIdentity: scans,
+      photoIdentities: learners + test,
+      photosPerIdentity: photos,
+      splits: { train: 1 },
     }),
   )
 }

@@ -4,7 +4,8 @@
 import { parseArgs } from 'node:util'
 import { barsOf, passes } from './bars.mjs'
 import { measure } from './measure.mjs'
-import { loadSource, population, SIZES } from './population.mjs'
+import { loadSource, photoPopulation, population, SIZES } from './population.mjs'
+import { measureStage2 } from './stage2.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -24,9 +25,12 @@ const { source, name } = await loadSource(options.source)
 log(`people drawn from ${name}`)
 const all = []
 for (const seed of seeds) {
-  const data = await population(source, seed, size)
-  log(`seed ${seed}: ${data.scanCount} scans`)
-  const figures = await measure(data, seed, size, (what) => log(`seed ${seed}: ${what}`))
+  const say = (what) => log(`seed ${seed}: ${what}`)
+  const figures = await figuresOf(seed, say)
+  if (size.stage2) {
+    const people = await photoPopulation(source, seed, size.stage2)
+    figures.stage2 = await measureStage2(people, seed, size.stage2, say)
+  }
   all.push({ seed, figures, bars: barsOf(figures, options.small) })
 }
 const failed = all.flatMap(({ bars }) => bars.filter((bar) => !passes(bar))).length
@@ -34,6 +38,13 @@ if (options.json) console.log(JSON.stringify({ source: name, size, runs: all, fa
 else print(all)
 log(failed === 0 ? 'all bars are met' : `${failed} bars are not met`)
 process.exitCode = failed === 0 ? 0 : 1
+
+/** In a function of its own, so that the scans are let go before others are drawn. */
+async function figuresOf(seed, say) {
+  const data = await population(source, seed, size)
+  say(`${data.scanCount} scans`)
+  return measure(data, seed, size, say)
+}
 
 function print(runs) {
   const number = (value) => (Math.abs(value) < 1e-3 && value !== 0 ? value.toExponential(1) : value.toFixed(4))
@@ -50,7 +61,7 @@ function print(runs) {
   }
   console.log('\nFigures behind them: model, principal components, the model without the sphere')
   for (const { seed, figures } of runs)
-    for (const kind of ['dense', 'photos'])
-      for (const [model, values] of Object.entries(figures[kind]))
+    for (const kind of ['dense', 'photos', 'stage2'])
+      for (const [model, values] of Object.entries(figures[kind] ?? {}))
         console.log(seed, kind, model, JSON.stringify(values))
 }

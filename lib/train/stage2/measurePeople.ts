@@ -1,5 +1,5 @@
 import { compare, comparePrepared, prepare } from '../../compare.js'
-import type { LabelledObservation } from '../../corpus/TrainingData.js'
+import { type LabelledObservation, subjectKey } from '../../corpus/TrainingData.js'
 import { boxSize } from '../../evaluate/faceScale.js'
 import { numberPeople } from '../../evaluate/people.js'
 import { RankedScores } from '../../evaluate/RankedScores.js'
@@ -36,16 +36,20 @@ const SET_SIZE = 3
 /** Pairs of strangers that are compared, at most: a thousand of them decide a false accept rate of 1%. */
 const MOST_STRANGERS = 100_000
 
+/** Photos that are looked at, at most: pairs grow with their square. */
+const MOST_PHOTOS = 2000
+
 /**
- * Fits photos of people as users do, and compares all pairs of one person's, and pairs of strangers within collections: all,
- * or as many at random as rates can be told by, for their number grows with the square of the photos'.
+ * Fits photos of people as users do, and compares all pairs of one person's, and pairs of strangers within collections. Of
+ * more people, or more pairs, than rates can be told by, as many are taken at random: the time it takes is bounded.
  */
 export async function measurePeople(
   data: ModelData,
-  observations: readonly LabelledObservation[],
+  all: readonly LabelledObservation[],
   context: TrainingContext,
 ): Promise<PeopleScores> {
   const { signal, seed } = context
+  const observations = photosOfSome(all, seed)
   await using model = SphereFaceModel.fromData(data)
   const fitter = await model.createFitter({ posterior: true })
   const results = await fitter.fit(observations, { ...(signal && { signal }) })
@@ -74,6 +78,25 @@ export async function measurePeople(
     add(scores.sets, cosine, logLikelihoodRatio ?? 0, sameSets[i]!)
   }
   return scores
+}
+
+/** The photos of as many people, drawn at random, as have no more than that together; of two at least. */
+export function photosOfSome(
+  observations: readonly LabelledObservation[],
+  seed: number,
+  most = MOST_PHOTOS,
+): readonly LabelledObservation[] {
+  if (observations.length <= most) return observations
+  const counts = new Map<string, number>()
+  for (const photo of observations) counts.set(subjectKey(photo), (counts.get(subjectKey(photo)) ?? 0) + 1)
+  const chosen = new Set<string>()
+  let total = 0
+  for (const key of new Random(seed).shuffle([...counts.keys()])) {
+    total += counts.get(key)!
+    if (total > most && chosen.size >= 2) break
+    chosen.add(key)
+  }
+  return observations.filter((photo) => chosen.has(subjectKey(photo)))
 }
 
 /** Numbers of the trials of one person, and of about as many of strangers as are wanted. */
