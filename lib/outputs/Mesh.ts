@@ -1,3 +1,6 @@
+import type { Openings } from '../render/openings.js'
+import type { Picture } from '../render/Picture.js'
+
 /** A shape that a viewer may blend in: one expression. */
 export interface Morph {
   /** For example `jawOpen`. */
@@ -20,6 +23,12 @@ export interface Mesh {
   triangles: Int32Array
   /** [N,2] in 0..1, the origin at the bottom-left corner. */
   uv?: Float32Array
+  /** Its colours, laid out by `uv`; glb and pictures have them. */
+  texture?: Picture
+  /** [N,3] linear RGB, 0..1: its colours in pictures, where there is no texture. */
+  colours?: Float32Array
+  /** Where the surface has holes; pictures show eyes and teeth in them. */
+  openings?: Openings
   /** Formats that know morph targets keep them apart; the others get the face as it looks with them. */
   morphs?: readonly Morph[]
   /** Whom the licence of the model wants named; it goes into every file. */

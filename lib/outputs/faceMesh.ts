@@ -2,6 +2,9 @@ import type { Latents } from '../decode/Latents.js'
 import { asFloat32 } from '../model/half.js'
 import type { ModelData } from '../model/ModelData.js'
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
+import { borderLoops } from '../render/borderLoops.js'
+import type { Openings } from '../render/openings.js'
+import { skinColours } from '../render/skinColours.js'
 import type { Mesh, Morph } from './Mesh.js'
 
 /** What a mesh is made with: a model, or for a test something like one. */
@@ -25,11 +28,15 @@ const displacements = new WeakMap<ModelData, Float32Array[]>()
 export async function faceMesh(model: MeshModel, latents: Latents, name: string): Promise<Mesh> {
   const { data } = model
   const { metadata } = data
+  const openings = openingsOf(data)
+  const colours = coloursOf(data)
   return {
     name,
     vertices: await model.decode({ identity: latents.identity }),
     triangles: data.triangles,
     ...(data.uv && { uv: data.uv }),
+    colours,
+    ...(openings && { openings }),
     morphs: morphs(data, latents.expression ?? {}),
     attribution: metadata.attribution,
     license: metadata.license,
@@ -50,6 +57,41 @@ function morphs(data: ModelData, expression: ArrayLike<number> | Record<string, 
     const weight = values ? values[e] : (expression as Record<string, number>)[name]
     return { name, displacements: rows, weight: weight ?? 0 }
   })
+}
+
+/** By model: the search takes longer than a face to decode. */
+const openings = new WeakMap<ModelData, Openings | null>()
+
+/** The holes of the surface by the regions around them; undefined where there are no two eyes. */
+function openingsOf(data: ModelData): Openings | undefined {
+  let found = openings.get(data)
+  if (found === undefined) {
+    const { region, metadata, triangles, mean } = data
+    const within = (loop: readonly number[], ...names: string[]) =>
+      region !== undefined && loop.every((vertex) => names.includes(metadata.regionNames[region[vertex]!] ?? ''))
+    const loops = region ? borderLoops(triangles) : []
+    const eyes = loops.filter((loop) => within(loop, 'eyes'))
+    const side = (loop: readonly number[]) => loop.reduce((sum, vertex) => sum + mean[vertex * 3]!, 0)
+    const leftEye = eyes.find((loop) => side(loop) > 0)
+    const rightEye = eyes.find((loop) => side(loop) < 0)
+    const mouths = loops.filter((loop) => within(loop, 'lips', 'face') && !within(loop, 'face'))
+    const isClear = eyes.length === 2 && leftEye && rightEye
+    found = isClear ? { leftEye, rightEye, ...(mouths.length === 1 && { mouth: mouths[0]! }) } : null
+    openings.set(data, found)
+  }
+  return found ?? undefined
+}
+
+/** By model. */
+const colours = new WeakMap<ModelData, Float32Array>()
+
+function coloursOf(data: ModelData): Float32Array {
+  let found = colours.get(data)
+  if (found === undefined) {
+    found = data.albedoMean ?? skinColours(data)
+    colours.set(data, found)
+  }
+  return found
 }
 
 function isArrayLike(value: ArrayLike<number> | Record<string, number>): value is ArrayLike<number> {

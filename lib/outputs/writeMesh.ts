@@ -1,5 +1,6 @@
 import { invalidArgument } from '../errors.js'
 import { writeFileAtomically } from '../writeFileAtomically.js'
+import { checkMesh } from './checkMesh.js'
 import type { Mesh } from './Mesh.js'
 
 /** The forms a mesh can be written in; each is also the file's extension. */
@@ -40,19 +41,4 @@ export async function encodeMesh(format: MeshFormat, mesh: Mesh): Promise<Uint8A
  */
 export async function writeMesh(format: MeshFormat, path: string, mesh: Mesh): Promise<void> {
   await writeFileAtomically(path, await encodeMesh(format, mesh))
-}
-
-function checkMesh({ vertices, triangles, uv, morphs = [] }: Mesh): void {
-  const count = vertices.length / 3
-  if (!Number.isInteger(count) || count === 0) throw invalidArgument('vertices', 'three numbers a vertex', vertices)
-  if (triangles.length % 3 !== 0) throw invalidArgument('triangles', 'three indices a triangle', triangles)
-  for (const index of triangles) {
-    if (!(index >= 0 && index < count)) throw invalidArgument('triangles', `indices in 0..${count - 1}`, index)
-  }
-  if (uv && uv.length !== count * 2) throw invalidArgument('uv', `${count * 2} numbers`, uv)
-  for (const { name, displacements } of morphs) {
-    if (displacements.length !== vertices.length) {
-      throw invalidArgument(`displacements of ${name}`, `${vertices.length} numbers`, displacements)
-    }
-  }
 }
