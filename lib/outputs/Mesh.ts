@@ -27,6 +27,8 @@ export interface Mesh {
   texture?: Picture
   /** [N,3] linear RGB, 0..1: its colours in pictures, where there is no texture. */
   colours?: Float32Array
+  /** [N] the index of each vertex's counterpart on the other half of the face. */
+  mirror?: Int32Array
   /** Where the surface has holes; pictures show eyes and teeth in them. */
   openings?: Openings
   /** Formats that know morph targets keep them apart; the others get the face as it looks with them. */

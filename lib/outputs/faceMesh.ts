@@ -6,6 +6,7 @@ import { borderLoops } from '../render/borderLoops.js'
 import type { Openings } from '../render/openings.js'
 import { skinColours } from '../render/skinColours.js'
 import type { Mesh, Morph } from './Mesh.js'
+import { share } from './sharedArrays.js'
 
 /** What a mesh is made with: a model, or for a test something like one. */
 export type MeshModel = Pick<SphereFaceModel, 'data' | 'decode'>
@@ -33,9 +34,10 @@ export async function faceMesh(model: MeshModel, latents: Latents, name: string)
   return {
     name,
     vertices: await model.decode({ identity: latents.identity }),
-    triangles: data.triangles,
-    ...(data.uv && { uv: data.uv }),
+    triangles: share(data.triangles),
+    ...(data.uv && { uv: share(data.uv) }),
     colours,
+    ...(data.mirror && { mirror: data.mirror }),
     ...(openings && { openings }),
     morphs: morphs(data, latents.expression ?? {}),
     attribution: metadata.attribution,
@@ -48,7 +50,7 @@ function morphs(data: ModelData, expression: ArrayLike<number> | Record<string, 
   if (all === undefined) {
     const basis = asFloat32(data.expressionBasis)
     const length = data.vertexCount * 3
-    all = Array.from({ length: data.expressionCount }, (_, e) => basis.subarray(e * length, (e + 1) * length))
+    all = Array.from({ length: data.expressionCount }, (_, e) => share(basis.subarray(e * length, (e + 1) * length)))
     displacements.set(data, all)
   }
   const values = isArrayLike(expression) ? expression : undefined

@@ -23,15 +23,20 @@ export function vertexNormals(vertices: Float32Array, triangles: Int32Array): Fl
     const nx = uy * vz - uz * vy
     const ny = uz * vx - ux * vz
     const nz = ux * vy - uy * vx
-    for (const at of [a, b, c]) {
-      sums[at]! += nx
-      sums[at + 1]! += ny
-      sums[at + 2]! += nz
-    }
+    sums[a]! += nx
+    sums[a + 1]! += ny
+    sums[a + 2]! += nz
+    sums[b]! += nx
+    sums[b + 1]! += ny
+    sums[b + 2]! += nz
+    sums[c]! += nx
+    sums[c + 1]! += ny
+    sums[c + 2]! += nz
   }
   const normals = new Float32Array(vertices.length)
   for (let i = 0; i < sums.length; i += 3) {
-    const length = Math.hypot(sums[i]!, sums[i + 1]!, sums[i + 2]!)
+    // Not Math.hypot, which guards against overflow and takes ten times as long.
+    const length = Math.sqrt(sums[i]! * sums[i]! + sums[i + 1]! * sums[i + 1]! + sums[i + 2]! * sums[i + 2]!)
     if (length > 0) for (let axis = 0; axis < 3; axis++) normals[i + axis] = sums[i + axis]! / length
     else normals[i + 2] = 1
   }
