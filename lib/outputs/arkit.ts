@@ -75,7 +75,7 @@ export function arkitSources(blendshape: ArkitBlendshape, names: readonly string
     [blendshape.replace(/Left$/, '_L').replace(/Right$/, '_R')],
     [`${blendshape}_L`, `${blendshape}_R`],
   ]
-  return candidates.find((sources) => sources.every((name) => names.includes(name))) ?? []
+  return candidates.find((sources) => sources.some((name) => names.includes(name))) ?? []
 }
 
 /**
@@ -105,7 +105,7 @@ export function arkitWeights(face: { expression: Readonly<Record<string, number>
       throw invalidArgument(`expression.${name}`, 'a finite number', expression[name])
   const weights = ARKIT_BLENDSHAPES.map((blendshape) => {
     const sources = arkitSources(blendshape, names)
-    const sum = sources.reduce((total, name) => total + expression[name]!, 0)
+    const sum = sources.reduce((total, name) => total + (expression[name] ?? 0), 0)
     return [blendshape, Math.min(1, Math.max(0, sum / (sources.length || 1)))]
   })
   return Object.fromEntries(weights)

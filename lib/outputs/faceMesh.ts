@@ -64,8 +64,8 @@ function morphs(data: ModelData, expression: ArrayLike<number> | Record<string, 
 /** By model: the search takes longer than a face to decode. */
 const openings = new WeakMap<ModelData, Openings | null>()
 
-/** The holes of the surface by the regions around them; undefined where there are no two eyes. */
-function openingsOf(data: ModelData): Openings | undefined {
+/** The holes of a model's surface by the regions around them; undefined where there are no two eyes. */
+export function openingsOf(data: ModelData): Openings | undefined {
   let found = openings.get(data)
   if (found === undefined) {
     const { region, metadata, triangles, mean } = data
@@ -87,7 +87,8 @@ function openingsOf(data: ModelData): Openings | undefined {
 /** By model. */
 const colours = new WeakMap<ModelData, Float32Array>()
 
-function coloursOf(data: ModelData): Float32Array {
+/** [N,3] linear RGB: what a model says of its colours, or skin. */
+export function coloursOf(data: ModelData): Float32Array {
   let found = colours.get(data)
   if (found === undefined) {
     found = data.albedoMean ?? skinColours(data)

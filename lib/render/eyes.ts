@@ -2,8 +2,8 @@ import { at, between, type ColouredSurface, centreOf, type OpenFace, type Point,
 
 /** mm: of the ball that a model's lids lie on; no less and no more is believed. */
 const RADIUS = { least: 11, usual: 14, most: 18 }
-/** mm: so much behind the lids. */
-const BEHIND = 0.3
+/** mm: so much behind the lids, and more of it while they are closed, since they do not move on a sphere. */
+const BEHIND = { open: 0.35, closed: 1.6 }
 
 /** What lies at which angle from the axis of an eye, in radians. */
 const RINGS: ReadonlyArray<readonly [angle: number, colour: readonly [number, number, number]]> = [
@@ -36,13 +36,18 @@ const REACH = { up: 22, down: 28, in: 32, out: 32 }
 export function eyes({ vertices, openings, morphs = [] }: OpenFace): ColouredSurface[] {
   const weights = new Map(morphs.map(({ name, weight }) => [name, weight]))
   return (['left', 'right'] as const).flatMap((side) => {
-    const look = (direction: string) => weights.get(`eyeLook${direction}_${side === 'left' ? 'L' : 'R'}`) ?? 0
-    const outwards = REACH.out * look('Out') - REACH.in * look('In')
+    const weight = (name: string) => weights.get(`eye${name}_${side === 'left' ? 'L' : 'R'}`) ?? 0
+    const outwards = REACH.out * weight('LookOut') - REACH.in * weight('LookIn')
     const rim = (side === 'left' ? openings.leftEye : openings.rightEye).map((vertex) => at(vertices, vertex))
     const { centre, radius } = sphereThrough(rim)
+    const closed = Math.min(1, Math.max(0, weight('Blink')))
+    const behind = BEHIND.open + closed * (BEHIND.closed - BEHIND.open)
     // The subject's left is +X.
-    const turn = rotation(side === 'left' ? outwards : -outwards, REACH.up * look('Up') - REACH.down * look('Down'))
-    return [eyeball(centre, radius - BEHIND, turn), socket(rim, centre)]
+    const turn = rotation(
+      side === 'left' ? outwards : -outwards,
+      REACH.up * weight('LookUp') - REACH.down * weight('LookDown'),
+    )
+    return [eyeball(centre, radius - behind, turn), socket(rim, centre)]
   })
 }
 

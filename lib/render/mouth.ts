@@ -10,10 +10,10 @@ const TEETH = [0.66, 0.62, 0.54]
 /** How dark it is between two of them. */
 const GAP = 0.62
 /** mm, from the middle outwards, of the upper and the lower teeth; of them to the lips' inner edge; how far they reach. */
-const UPPER = { widths: [8.4, 6.6, 7.4, 6.6, 6.4], behind: 1.5, above: 6, below: 4.5 }
-const LOWER = { widths: [5.4, 5.8, 6.6, 6.6, 6.6], behind: 3, above: 1.5, below: 6 }
+const UPPER = { widths: [8.4, 6.6, 7.4, 6], behind: 1.5, above: 6, below: 4.5 }
+const LOWER = { widths: [5.4, 5.8, 6.6, 6.6], behind: 3, above: 1.5, below: 6 }
 /** mm back, at a millimetre to a side, squared: the arch of the teeth. */
-const ARCH = 0.022
+const ARCH = 0.028
 
 /** Expressions that take the lower teeth with them. */
 const JAW = ['jawOpen', 'jawLeft', 'jawRight', 'jawForward']
