@@ -4,7 +4,7 @@ import { parseLatents } from '../inputs/parseLatents.js'
 import { readRecords, within } from '../inputs/readRecords.js'
 import { drawLatents } from '../model/drawLatents.js'
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
-import type { MeshFormat } from '../outputs/writeMesh.js'
+import type { FaceFormat } from '../outputs/faceFormats.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
 import { mapOrdered } from './mapOrdered.js'
@@ -15,7 +15,7 @@ import { UsageError } from './UsageError.js'
 export interface DecodeCommandOptions {
   model?: string
   out: string
-  format: readonly MeshFormat[]
+  format: readonly FaceFormat[]
   count?: number
   seed?: number
   latents?: string
@@ -27,7 +27,7 @@ type Face = { id: string; source: string } & ({ latents: Latents; error?: undefi
 /** Faces whose files are written at the same time. */
 const WRITERS = 4
 
-/** `sfm decode`: meshes of faces drawn at random, or of given latents. */
+/** `sfm decode`: files of faces drawn at random, or of given latents. */
 export async function decode(options: DecodeCommandOptions, cli: Cli): Promise<number> {
   const { out, messages, signal } = cli
   if (options.latents !== undefined && (options.count !== undefined || options.seed !== undefined)) {
@@ -44,7 +44,7 @@ export async function decode(options: DecodeCommandOptions, cli: Cli): Promise<n
       if (face.error !== undefined) return face.error
       const { id, latents } = face
       try {
-        return await folder.write({ id, latents, record: record(id, latents, model) })
+        return await folder.write({ id, latents, record: record(id, latents, model), signal })
       } catch (error) {
         // Latents of another model are one face's fault; a full disk is not.
         if (error instanceof SfmError && error.code === 'INVALID_ARGUMENT') return within(face.source, error)

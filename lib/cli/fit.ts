@@ -1,3 +1,4 @@
+import type { Observation } from '../fit/Observation.js'
 import { readObservations } from '../inputs/readObservations.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
@@ -17,6 +18,7 @@ export interface FitCommandOptions {
   focal?: number
   jobs?: number
   posterior?: boolean
+  drawLandmarks?: boolean
   joint?: boolean
   json?: boolean
 }
@@ -49,7 +51,7 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
       const lines: unknown[] = []
       try {
         for await (const { outcome, record } of mapOrdered(outcomes, WRITERS, (outcome) =>
-          write(outcome, folder, signal),
+          write(outcome, folder, options, signal),
         )) {
           tally.add(outcome)
           if (!outcome.usable) messages.say(complaint(outcome))
@@ -72,13 +74,26 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
 async function write(
   outcome: Outcome,
   folder: ResultFolder | undefined,
+  { drawLandmarks = false }: FitCommandOptions,
   signal: AbortSignal,
 ): Promise<{ outcome: Outcome; record: unknown }> {
   signal.throwIfAborted()
-  const { id, record, result } = outcome
+  const { id, record, result, item, usable } = outcome
   if (folder === undefined) return { outcome, record }
   // A face that is not usable has its record, which says why; a mesh of it would look as good as any.
-  return { outcome, record: await folder.write({ id, record, latents: outcome.usable ? result : undefined }) }
+  if (!usable || !result) return { outcome, record: await folder.write({ id, record }) }
+  const view = result.camera ? result : undefined
+  const landmarks = drawLandmarks && item.observation ? pointsOf(item.observation) : undefined
+  return {
+    outcome,
+    record: await folder.write({ id, record, latents: result, view, photo: item.photo, landmarks, signal }),
+  }
+}
+
+/** Points as pairs, however they were given. */
+function pointsOf({ points }: Observation): ReadonlyArray<readonly number[] | null> {
+  if (!ArrayBuffer.isView(points)) return points
+  return Array.from({ length: points.length / 2 }, (_, i) => [points[2 * i]!, points[2 * i + 1]!])
 }
 
 /** A message of the reader names its source already. */

@@ -17,6 +17,8 @@ export interface Outcome {
   record: Record<string, unknown>
   /** Absent where there was nothing to fit, or the fitter refused it. */
   result?: FitResult
+  /** What was fitted. */
+  item: ObservationItem
 }
 
 /** Enough for every core many times over, and few enough to be quick about it. */
@@ -59,7 +61,7 @@ async function fitBatch(
       throw new SfmError('INTERNAL', `${results.length} results for ${observations.length} faces`)
     if (result instanceof SfmError) return failure(item, result.message)
     const { usable, message } = result
-    return { id: item.id, source: item.source, usable, message, record: result.toJSON(), result }
+    return { id: item.id, source: item.source, usable, message, record: result.toJSON(), result, item }
   })
 }
 
@@ -88,7 +90,8 @@ async function fitAll(
 }
 
 /** The same fields as every result, so that nobody who reads the output needs a second case. */
-function failure({ id, source }: ObservationItem, message: string): Outcome {
+function failure(item: ObservationItem, message: string): Outcome {
+  const { id, source } = item
   const record = {
     id,
     status: 'failed',
@@ -106,5 +109,5 @@ function failure({ id, source }: ObservationItem, message: string): Outcome {
     outliers: [],
     identity_uncertainty: null,
   }
-  return { id, source, usable: false, message, record }
+  return { id, source, usable: false, message, record, item }
 }

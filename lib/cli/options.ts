@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from 'commander'
-import { MESH_FORMATS, type MeshFormat } from '../outputs/writeMesh.js'
+import { FACE_FORMATS, type FaceFormat } from '../outputs/faceFormats.js'
 import { UsageError } from './UsageError.js'
 
-/** What a result can be written as: the result itself, and its mesh. */
-export const RESULT_FORMATS = ['json', ...MESH_FORMATS] as const
+/** What a result can be written as: the result itself, and its face. */
+export const RESULT_FORMATS = ['json', ...FACE_FORMATS] as const
 
 /** One of {@link RESULT_FORMATS}. */
 export type ResultFormat = (typeof RESULT_FORMATS)[number]
@@ -51,22 +51,21 @@ export function resultFormats(text: string): ResultFormat[] {
   return formats(text, RESULT_FORMATS)
 }
 
-/** A list such as `glb,ply`, each format once. */
-export function meshFormats(text: string): MeshFormat[] {
-  return formats(text, MESH_FORMATS)
+/** A list such as `glb,png`, each format once. */
+export function faceFormats(text: string): FaceFormat[] {
+  return formats(text, FACE_FORMATS)
 }
 
 function formats<F extends string>(text: string, known: readonly F[]): F[] {
   const names = text.split(',').map((name) => name.trim())
   for (const name of names) {
-    if (name === 'png') throw new InvalidArgumentError('Writing pictures (png) is not part of this version.')
     if (!known.includes(name as F)) throw new InvalidArgumentError(`Expected a list of ${known.join(', ')}.`)
   }
   return [...new Set(names as F[])]
 }
 
-/** Meshes are files, and need a place. */
+/** Faces are files, and need a place. */
 export function requireFolder(out: string | undefined, formats: readonly ResultFormat[]): void {
-  const meshes = formats.filter((format) => format !== 'json')
-  if (out === undefined && meshes.length > 0) throw new UsageError(`--format ${meshes.join(',')} needs --out DIR`)
+  const faces = formats.filter((format) => format !== 'json')
+  if (out === undefined && faces.length > 0) throw new UsageError(`--format ${faces.join(',')} needs --out DIR`)
 }

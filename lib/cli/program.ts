@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { Command, CommanderError, Option } from 'commander'
 import { SfmError } from '../errors.js'
+import { FACE_FORMATS } from '../outputs/faceFormats.js'
 import type { Cli, Engine } from './Cli.js'
 import { addCorpusCommand } from './corpus.js'
 import { EXIT } from './exitCode.js'
 import { Messages } from './Messages.js'
 import { Output } from './Output.js'
-import { device, meshFormats, positiveInteger, positiveNumber, resultFormats, seed } from './options.js'
+import { device, faceFormats, positiveInteger, positiveNumber, RESULT_FORMATS, resultFormats, seed } from './options.js'
 import { UsageError } from './UsageError.js'
 
 /** The outside of the command line. */
@@ -101,9 +102,9 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
 
   program
     .command('decode')
-    .description('meshes of faces drawn at random, or of given latents')
+    .description('meshes and pictures of faces drawn at random, or of given latents')
     .requiredOption('--out <DIR>', 'folder to write to')
-    .option('--format <LIST>', 'glb, obj, ply', meshFormats, ['glb'])
+    .option('--format <LIST>', FACE_FORMATS.join(', '), faceFormats, ['glb'])
     .option('--count <N>', 'how many faces to draw (default: 1)', positiveInteger)
     .option('--seed <N>', 'of the random numbers (default: 1)', seed)
     .option(
@@ -122,7 +123,8 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
     .argument('<INPUT...>', 'landmark files (JSON, JSON Lines, .pts), folders, patterns; - reads standard input')
     .addOption(model())
     .option('--out <DIR>', 'folder to write to; JSON Lines on standard output without it')
-    .option('--format <LIST>', 'json, glb, obj, ply', resultFormats, ['json'])
+    .option('--format <LIST>', RESULT_FORMATS.join(', '), resultFormats, ['json'])
+    .option('--draw-landmarks', 'draws the landmarks into png pictures')
     .addOption(where())
     .addOption(new Option('--camera <TYPE>', 'of inputs that do not say').choices(['perspective', 'weak']))
     .option('--focal <PX>', 'focal length of inputs that do not say; estimated without it', positiveNumber)

@@ -1,5 +1,6 @@
 import { SfmError } from '../errors.js'
 import type { Observation } from '../fit/Observation.js'
+import type { Picture } from '../render/Picture.js'
 import type { SourceOptions } from './expandInputs.js'
 import { parseObservation } from './parseObservation.js'
 import { parsePts } from './parsePts.js'
@@ -13,6 +14,8 @@ export type ObservationItem = {
   source: string
   /** From 0, over all inputs. */
   index: number
+  /** Reads the photo that the landmarks were found in, where there is one. */
+  photo?: () => Promise<Picture>
 } & ({ observation: Observation; error?: undefined } | { error: SfmError; observation?: undefined })
 
 const EXTENSIONS = ['.json', '.jsonl', '.ndjson', '.pts']

@@ -8,7 +8,7 @@ const MAX_BYTES = 200
  * A file name, without extension, for an id: one that every system takes and that never leaves its folder.
  *
  * Letters and digits of any script, `-`, `_`, `.` and single spaces are kept; everything else becomes `_`. Dots and
- * spaces at either end go, device names of Windows (`con`, `nul`, ...) get a `_`, the length ends at 200 bytes.
+ * spaces at either end go, device names of Windows (`con`, `nul`, ...) get a `_`, `.arkit` at the end becomes `_arkit`, the length ends at 200 bytes.
  *
  * @returns Never empty: `face` where nothing is left.
  * @example
@@ -19,6 +19,8 @@ export function safeFileName(id: string): string {
   let name = id.normalize('NFC').replace(/[^\p{L}\p{M}\p{N}._ -]/gu, '_')
   name = trim(truncate(trim(name)))
   if (name === '') return 'face'
+  // `a.arkit` would have the JSON that is the ARKit weights of `a`.
+  name = name.replace(/\.(arkit)$/i, '_$1')
   const stem = name.split('.')[0] ?? ''
   return RESERVED.test(stem.trimEnd()) ? `_${name}` : name
 }

@@ -38,10 +38,12 @@ export function mouth({ vertices, openings, morphs = [] }: OpenFace, shown: Floa
     )
   // Where the lips meet at rest; of some people they do not quite.
   const line: Point = [middle[0], middle[1], at(vertices, lower)[2]]
+  const rim = loop.map((vertex) => at(shown, vertex))
+  const reach = Math.max(...rim.map(([x]) => Math.abs(x - middle[0])))
   return [
-    pocket(loop.map((vertex) => at(shown, vertex))),
-    teeth(line, UPPER),
-    teeth(line.map((value, axis) => value + jaw[axis]!) as Point, LOWER),
+    pocket(rim),
+    teeth(line, UPPER, reach),
+    teeth(line.map((value, axis) => value + jaw[axis]!) as Point, LOWER, reach),
   ]
 }
 
@@ -76,11 +78,16 @@ interface Row {
   below: number
 }
 
-/** A row of teeth along an arch behind a point between the lips. */
-function teeth([x, y, z]: Point, { widths, behind, above, below }: Row): ColouredSurface {
+/**
+ * A row of teeth along an arch behind a point between the lips.
+ *
+ * @param reach mm to either side: beyond the corners of the mouth teeth could come out through the cheeks.
+ */
+function teeth([x, y, z]: Point, { widths, behind, above, below }: Row, reach: number): ColouredSurface {
   const builder = new SurfaceBuilder()
   for (const side of [-1, 1])
-    widths.reduce((from, width, i) => {
+    widths.reduce((from, full, i) => {
+      const width = Math.max(0, Math.min(full, reach - from))
       // Four columns a tooth: its sides are in the shadow of the gaps, and the farther back the darker.
       const columns = [0, 0.14, 0.86, 1].map((share, column) => {
         const across = side * (from + share * width)

@@ -158,9 +158,11 @@ function plain(width: number, height: number, background: readonly number[]): Pi
   return picture
 }
 
-/** A grid of as nearly square cells as there are, row by row. */
+/** A grid of cells as large as possible, row by row. */
 function* cells(count: number, width: number, height: number): Generator<Region, undefined> {
-  const columns = Math.max(1, Math.min(count, Math.ceil(Math.sqrt((count * width) / height))))
+  const side = (columns: number) => Math.min(width / columns, height / Math.ceil(count / columns))
+  let columns = 1
+  for (let more = 2; more <= count; more++) if (side(more) >= side(columns)) columns = more
   const rows = Math.ceil(count / columns)
   for (let i = 0; i < count; i++)
     yield {

@@ -28,13 +28,31 @@ export function bilinear({ width, height, data }: Picture, out: Float64Array): S
     const w01 = fx * (1 - fy)
     const w10 = (1 - fx) * fy
     const w11 = fx * fy
+    const a00 = data[p00 + 3]!
+    const a01 = data[p01 + 3]!
+    const a10 = data[p10 + 3]!
+    const a11 = data[p11 + 3]!
+    let u00 = w00
+    let u01 = w01
+    let u10 = w10
+    let u11 = w11
+    out[3] = 1
+    if ((a00 & a01 & a10 & a11) !== 255) {
+      // What is transparent has no colour to mix in.
+      const alpha = w00 * a00 + w01 * a01 + w10 * a10 + w11 * a11
+      out[3] = alpha / 255
+      const share = alpha > 0 ? 1 / alpha : 0
+      u00 *= a00 * share
+      u01 *= a01 * share
+      u10 *= a10 * share
+      u11 *= a11 * share
+    }
     for (let channel = 0; channel < 3; channel++)
       out[channel] =
-        w00 * LIGHT_OF_BYTE[data[p00 + channel]!]! +
-        w01 * LIGHT_OF_BYTE[data[p01 + channel]!]! +
-        w10 * LIGHT_OF_BYTE[data[p10 + channel]!]! +
-        w11 * LIGHT_OF_BYTE[data[p11 + channel]!]!
-    out[3] = (w00 * data[p00 + 3]! + w01 * data[p01 + 3]! + w10 * data[p10 + 3]! + w11 * data[p11 + 3]!) / 255
+        u00 * LIGHT_OF_BYTE[data[p00 + channel]!]! +
+        u01 * LIGHT_OF_BYTE[data[p01 + channel]!]! +
+        u10 * LIGHT_OF_BYTE[data[p10 + channel]!]! +
+        u11 * LIGHT_OF_BYTE[data[p11 + channel]!]!
   }
 }
 
@@ -60,24 +78,22 @@ export function resample(
   const sample = new Float64Array(4)
   const read = bilinear(picture, sample)
   const sums = new Float64Array(4)
-  const beyond = [0, 1, 2].map((channel) => LIGHT_OF_BYTE[background[channel]!]!)
+  const beyond = [...[0, 1, 2].map((channel) => LIGHT_OF_BYTE[background[channel]!]!), background[3]! / 255]
   for (let j = 0, at = 0; j < height; j++)
     for (let i = 0; i < width; i++, at += 4) {
       sums.fill(0)
       for (let tap = 0; tap < taps * taps; tap++) {
         const x = region.x + (i + ((tap % taps) + 0.5) / taps) * scaleX
         const y = region.y + (j + (Math.floor(tap / taps) + 0.5) / taps) * scaleY
-        if (x < 0 || y < 0 || x > picture.width || y > picture.height) {
-          for (let channel = 0; channel < 3; channel++) sums[channel]! += beyond[channel]!
-          sums[3]! += background[3]! / 255
-          continue
-        }
-        read(x, y)
-        for (let channel = 0; channel < 4; channel++) sums[channel]! += sample[channel]!
+        if (x < 0 || y < 0 || x > picture.width || y > picture.height) sample.set(beyond)
+        else read(x, y)
+        // What is transparent has no colour to mix in.
+        for (let channel = 0; channel < 3; channel++) sums[channel]! += sample[3]! * sample[channel]!
+        sums[3]! += sample[3]!
       }
-      const share = 1 / (taps * taps)
+      const share = sums[3]! > 0 ? 1 / sums[3]! : 0
       for (let channel = 0; channel < 3; channel++) result.data[at + channel] = byteOfLight(sums[channel]! * share)
-      result.data[at + 3] = Math.round(255 * sums[3]! * share)
+      result.data[at + 3] = Math.round((255 * sums[3]!) / (taps * taps))
     }
   return result
 }

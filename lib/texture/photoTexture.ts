@@ -19,10 +19,13 @@ const FACING = { from: 0.1, to: 0.4 } as const
 
 /** Side of the z-buffer that tells what the camera saw. */
 const SHADOW_SIZE = 768
-/** Of the head's depth: how far behind what is seen a point may lie. Some 3 mm. */
-const DEPTH_TOLERANCE = 0.014
+/** Of the head's depth: how far behind what is seen a point may lie. Some 4 mm. */
+const DEPTH_TOLERANCE = 0.016
 /** Pixels of the z-buffer: what is so near to an edge is left to be filled, as a fit is not exact. */
-const EDGE = 2
+const EDGE = 4
+
+/** Of the head's depth: how far behind one another points at such an edge's distance lie on a slope of 45 degrees. */
+const SLANT = (2 * EDGE) / SHADOW_SIZE
 
 /** Halvings before what nothing is known of is filled: such colours are smooth anyway. */
 const COARSER = 2
@@ -124,7 +127,7 @@ class Shadow {
   readonly #left: number
   readonly #top: number
   readonly #scale: number
-  readonly #tolerance: number
+  readonly #depth: number
 
   constructor(image: Float32Array, triangles: Int32Array, { x, y, width }: { x: number; y: number; width: number }) {
     this.#left = x
@@ -138,13 +141,14 @@ class Shadow {
     }
     this.#buffer.draw(points, triangles, 'both')
     const [low, high] = bounds(image, 3)
-    this.#tolerance = DEPTH_TOLERANCE * (high[2]! - low[2]!)
+    this.#depth = high[2]! - low[2]!
   }
 
   /** 0 hidden to 1 seen: whether anything is before the points around, on a surface that faces the camera so much. */
   seen(x: number, y: number, near: number, cosine: number): number {
     // Seen at a slant, neighbours lie behind one another.
-    const behind = near + this.#tolerance * Math.min(4, Math.max(1, 0.5 / cosine))
+    const slope = Math.sqrt(1 - cosine * cosine) / cosine
+    const behind = near + this.#depth * (DEPTH_TOLERANCE + SLANT * slope)
     const column = (x - this.#left) * this.#scale
     const row = (y - this.#top) * this.#scale
     let seen = 0

@@ -4,11 +4,16 @@ import { join } from 'node:path'
 import { NodeIO } from '@gltf-transform/core'
 // @ts-expect-error The package has no types.
 import { validateBytes } from 'gltf-validator'
+// @ts-expect-error The package has no types.
+import { PNG } from 'pngjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { SphereFaceModel } from '../../lib/model/SphereFaceModel.js'
 import { FileNames, safeFileName } from '../../lib/outputs/FileNames.js'
+import { faceMesh } from '../../lib/outputs/faceMesh.js'
 import { type Mesh, withMorphs } from '../../lib/outputs/Mesh.js'
 import { vertexNormals } from '../../lib/outputs/normals.js'
 import { encodeMesh, writeMesh } from '../../lib/outputs/writeMesh.js'
+import { createPicture } from '../../lib/render/Picture.js'
 import { writeFileAtomically } from '../../lib/writeFileAtomically.js'
 
 /** A tetrahedron of 10 mm with a corner that an expression moves, and a vertex that belongs to no triangle. */
@@ -62,6 +67,57 @@ describe('glb', () => {
     // A vertex without a triangle is allowed; nothing else is to be remarked.
     expect(issues.messages.filter(({ code }: { code: string }) => code !== 'UNUSED_OBJECT')).toEqual([])
     expect(info.totalTriangleCount).toBe(each.triangles.length / 3)
+  })
+})
+
+describe('glb of a model', () => {
+  it('is valid without a warning, with every expression, and with a texture', async () => {
+    using model = await SphereFaceModel.load()
+    const [latents] = model.sample({ count: 1, seed: 2 })
+    const face = await faceMesh(model, latents!, 'a 1')
+    const texture = createPicture(64, 64)
+    texture.data.fill(255)
+    for (const each of [face, { ...face, texture }]) {
+      const bytes = await encodeMesh('glb', each)
+      const { issues, info } = await validateBytes(bytes)
+      expect([issues.numErrors, issues.numWarnings]).toEqual([0, 0])
+      expect(info).toMatchObject({ totalVertexCount: model.vertexCount, hasMorphTargets: true })
+      expect(info.hasTextures).toBe('texture' in each)
+      expect(bytes.length).toBeLessThan(4e6)
+    }
+    // What a viewer makes of the targets is the face, to the hundredth of a millimetre that they leave out.
+    const document = await new NodeIO().readBinary(await encodeMesh('glb', face))
+    const [primitive] = document.getRoot().listMeshes()[0]!.listPrimitives()
+    const blended = Float32Array.from(primitive!.getAttribute('POSITION')!.getArray()!)
+    const expression = model.expressionNames.map((_, e) => (e % 3) / 3)
+    primitive!.listTargets().forEach((target, e) => {
+      const moved = target.getAttribute('POSITION')!.getArray()!
+      for (let i = 0; i < blended.length; i++) blended[i]! += expression[e]! * moved[i]!
+    })
+    const decoded = await model.decode({ identity: latents!.identity, expression })
+    const worst = decoded.reduce((most, value, i) => Math.max(most, Math.abs(value - 1000 * blended[i]!)), 0)
+    expect(worst).toBeLessThan(0.2)
+  })
+
+  it('carries a texture as it was given', async () => {
+    const texture = createPicture(4, 4)
+    for (let i = 0; i < 64; i++) texture.data[i] = i % 4 === 3 ? 128 : 4 * i
+    const document = await new NodeIO().readBinary(await encodeMesh('glb', { ...mesh, texture }))
+    const [image] = document.getRoot().listTextures()
+    expect(image!.getMimeType()).toBe('image/png')
+    expect(PNG.sync.read(Buffer.from(image!.getImage()!)).data.equals(Buffer.from(texture.data))).toBe(true)
+    const [material] = document.getRoot().listMaterials()
+    expect(material!.getBaseColorTexture()).toBe(image)
+    expect(material!.getBaseColorFactor()).toEqual([1, 1, 1, 1])
+  })
+
+  it('keeps nothing of arrays that a caller may write to', async () => {
+    const own = { ...mesh, vertices: Float32Array.from(mesh.vertices), morphs: [{ ...mesh.morphs![0]! }] }
+    own.morphs[0]!.displacements = Float32Array.from(own.morphs[0]!.displacements)
+    const first = await encodeMesh('glb', own)
+    own.morphs[0]!.displacements[7] = 9
+    own.vertices[0] = 1
+    expect(Buffer.from(first).equals(Buffer.from(await encodeMesh('glb', own)))).toBe(false)
   })
 })
 
@@ -207,6 +263,7 @@ describe('safeFileName', () => {
     ['con', '_con'],
     ['NUL.json', '_NUL.json'],
     ['console', 'console'],
+    ['a.arkit', 'a_arkit'],
     ['a<b>?*|"', 'a_b_____'],
     ['🙂', '_'],
   ])('%j becomes %j', (id, name) => {

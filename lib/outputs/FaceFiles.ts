@@ -1,0 +1,98 @@
+import type { Latents } from '../decode/Latents.js'
+import type { Pose } from '../fit/FitResult.js'
+import type { ModelData } from '../model/ModelData.js'
+import type { Picture } from '../render/Picture.js'
+import { encodePng } from '../render/png.js'
+import { render } from '../render/render.js'
+import type { FitView } from '../render/View.js'
+import { photoTexture } from '../texture/photoTexture.js'
+import { encodeViewer } from '../viewer/encodeViewer.js'
+import { arkitWeights } from './arkit.js'
+import type { FaceFormat } from './faceFormats.js'
+import { faceMesh, type MeshModel } from './faceMesh.js'
+import type { Mesh } from './Mesh.js'
+import { encodeMesh } from './writeMesh.js'
+
+/** A face, and what is known of the picture that it comes from. */
+export interface FaceToEncode {
+  name: string
+  latents: Latents
+  /** The fit, where there was a camera. */
+  view?: (FitView & { pose: Partial<Pick<Pose, 'yaw' | 'pitch' | 'roll'>> }) | undefined
+  /** The pixels that the camera saw. */
+  photo?: Picture | undefined
+  /** To be drawn into pictures. */
+  landmarks?: ReadonlyArray<readonly number[] | null> | undefined
+}
+
+/** Encodes one face in any number of formats: its mesh and its texture are made once. */
+export class FaceFiles {
+  readonly #model: MeshModel
+  readonly #face: FaceToEncode
+  #mesh: Promise<Mesh> | undefined
+
+  constructor(model: MeshModel, face: FaceToEncode) {
+    this.#model = model
+    this.#face = face
+  }
+
+  /** @throws SfmError as {@link encodeMesh}, {@link render}, {@link photoTexture}, {@link encodeViewer}. */
+  async encode(format: FaceFormat): Promise<Uint8Array | string> {
+    if (format === 'png') return this.#picture()
+    if (format === 'html') return this.#page()
+    if (format === 'arkit') return `${JSON.stringify(this.#arkit())}\n`
+    return encodeMesh(format, await this.#texturedMesh())
+  }
+
+  #texturedMesh(): Promise<Mesh> {
+    this.#mesh ??= this.#makeMesh()
+    return this.#mesh
+  }
+
+  async #makeMesh(): Promise<Mesh> {
+    const { name, latents, view, photo } = this.#face
+    const mesh = await faceMesh(this.#model, latents, name)
+    return view && photo && mesh.uv ? { ...mesh, texture: photoTexture(mesh, view, photo) } : mesh
+  }
+
+  /** Over its photo; without one, as the camera saw it; without a camera, from the front. */
+  async #picture(): Promise<Uint8Array> {
+    const { name, latents, view, photo, landmarks } = this.#face
+    // Over a photo its own colours would be all but invisible.
+    const mesh = await faceMesh(this.#model, latents, name)
+    return encodePng(
+      render(mesh, {
+        ...(view && { view, region: 'faces' }),
+        ...(photo && view && { photo }),
+        ...(landmarks && view && { landmarks }),
+      }),
+    )
+  }
+
+  async #page(): Promise<string> {
+    const { name, latents, view, photo } = this.#face
+    const { texture } = await this.#texturedMesh()
+    return encodeViewer(this.#model, {
+      name,
+      latents,
+      ...(texture && { texture }),
+      ...(view && photo && { photo: { picture: photo, view } }),
+    })
+  }
+
+  #arkit(): object {
+    const { name, latents, view } = this.#face
+    const { yaw, pitch, roll } = view?.pose ?? {}
+    return {
+      id: name,
+      blendshapes: arkitWeights({ expression: byName(this.#model.data, latents) }),
+      ...(Number.isFinite(yaw) && { head: { yaw, pitch, roll } }),
+    }
+  }
+}
+
+function byName({ metadata }: ModelData, { expression = {} }: Latents): Record<string, number> {
+  if (!Array.isArray(expression) && !ArrayBuffer.isView(expression)) return expression as Record<string, number>
+  const values = expression as ArrayLike<number>
+  return Object.fromEntries(metadata.expressionNames.map((name, e) => [name, values[e] ?? 0]))
+}
