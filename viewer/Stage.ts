@@ -24,8 +24,8 @@ import { eyes } from '../lib/render/eyes.js'
 import { mouth } from '../lib/render/mouth.js'
 import type { ColouredSurface } from '../lib/render/openings.js'
 import type { ViewerPhoto } from '../lib/viewer/ViewerData.js'
-import type { Page } from './Page.js'
 import { photoCamera } from './photoCamera.js'
+import type { Page } from './readPage.js'
 
 /** A face to be shown. */
 export interface Shown {

@@ -82,9 +82,8 @@ describe('sfm', () => {
     [['fit', 'a', '--nonsense'], /^sfm: unknown option '--nonsense'/],
     [
       ['fit', 'a', '--format', 'json,fbx', '--out', 'x'],
-      /--format <LIST>.*'json,fbx' is invalid\. Expected a list of json, glb, obj, ply\./,
+      /--format <LIST>.*'json,fbx' is invalid\. Expected a list of json, glb, obj, ply, png, html, arkit\./,
     ],
-    [['fit', 'a', '--format', 'png', '--out', 'x'], /Writing pictures \(png\) is not part of this version\./],
     [['fit', 'a', '--format', 'glb'], /^sfm: --format glb needs --out DIR\n$/],
     [['fit', 'a', '--focal', 'long'], /--focal <PX>.*'long' is invalid\. Expected a number above 0\./],
     [['fit', 'a', '--focal', '-3'], /Expected a number above 0/],
@@ -98,7 +97,7 @@ describe('sfm', () => {
     [['decode'], /required option '--out <DIR>' not specified/],
     [['decode', '--out', 'x', '--count', '0'], /Expected a whole number from 1/],
     [['decode', '--out', 'x', '--seed', 'x'], /Expected a whole number in 0\.\.4294967295/],
-    [['decode', '--out', 'x', '--format', 'json'], /Expected a list of glb, obj, ply/],
+    [['decode', '--out', 'x', '--format', 'json'], /Expected a list of glb, obj, ply, png, html, arkit/],
     [['decode', '--out', 'x', '--latents', 'f', '--count', '2'], /^sfm: --latents FILE takes the faces from the file/],
     [['compare'], /missing required argument 'RESULT'/],
     [['info', 'a', 'b'], /too many arguments/],
@@ -164,6 +163,22 @@ describe('sfm fit', () => {
     const json = JSON.parse(await readFile(at('faces', 'new', 'a1-2.json'), 'utf8'))
     expect(json).toMatchObject({ id: 'a1', files: { glb: 'a1-2.glb', obj: 'a1-2.obj', ply: 'a1-2.ply' } })
     expect(JSON.parse(await readFile(at('faces', 'new', 'bad2.json'), 'utf8')).files).toEqual({})
+  })
+
+  it('writes pictures and weights of ARKit', async () => {
+    const args = ['fit', '-', '--out', at('p'), '--format', 'png,arkit', '--draw-landmarks', '--json']
+    const { status, lines } = await sfm(args, face('a1'))
+    expect(status).toBe(0)
+    expect(lines).toMatchObject([{ files: { png: 'a1.png', arkit: 'a1.arkit.json' } }])
+    const png = await readFile(at('p', 'a1.png'))
+    expect([png.toString('latin1', 1, 4), png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual(['PNG', 512, 512])
+    const { id, blendshapes, head } = JSON.parse(await readFile(at('p', 'a1.arkit.json'), 'utf8'))
+    expect({ id, head }).toEqual({ id: 'a1', head: { yaw: 0, pitch: 0, roll: 0 } })
+    expect(Object.keys(blendshapes)).toHaveLength(52)
+    expect(blendshapes.jawOpen).toBe(0.25)
+    // Without landmarks the picture is another one.
+    await sfm(['fit', '-', '--out', at('q'), '--format', 'png'], face('a1'))
+    expect(png.equals(await readFile(at('q', 'a1.png')))).toBe(false)
   })
 
   it('prints what it writes with --json', async () => {
