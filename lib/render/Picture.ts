@@ -9,7 +9,7 @@ export interface Picture {
 }
 
 /** The longest side of a picture: what every viewer and format takes. */
-export const LONGEST_SIDE = 16_384
+const LONGEST_SIDE = 16_384
 
 /** The most pixels of a picture: a quarter of a gigabyte. */
 const MOST_PIXELS = 2 ** 26
@@ -38,7 +38,8 @@ export function checkPicture(picture: Picture, name: string): void {
     throw invalidArgument(`${name}.data`, `${width * height * 4} bytes, RGBA`, data)
 }
 
-function checkSize(size: number, name: string): void {
+/** Throws unless a number is a side of a picture. */
+export function checkSize(size: number, name: string): void {
   if (!Number.isInteger(size) || size < 1 || size > LONGEST_SIDE)
     throw invalidArgument(name, `a whole number of pixels in 1..${LONGEST_SIDE}`, size)
 }

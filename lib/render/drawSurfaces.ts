@@ -16,8 +16,8 @@ export interface Surface {
   /** [N,3] linear light; with a texture, what that is multiplied by. */
   colours: Float32Array
   texture?: { picture: Picture /** [N,2] the origin at the bottom left. */; uv: Float32Array } | undefined
-  /** What its inside looks like; without it only the outside is drawn. */
-  inside?: readonly [number, number, number] | undefined
+  /** [N,3] As `colours`, of the other side; without it only the outside is drawn. */
+  inside?: Float32Array | undefined
 }
 
 /** Samples in memory at a time: more are drawn in bands, one after another. */
@@ -106,13 +106,8 @@ class Painter {
 
   /** Adds the light of a triangle at a point to `sum`. */
   add(id: number, x: number, y: number, sum: Float64Array): void {
-    const { triangles, colours, texture, inside } = this.#surface
-    if (id < 0 && inside) {
-      sum[0]! += inside[0]
-      sum[1]! += inside[1]
-      sum[2]! += inside[2]
-      return
-    }
+    const { triangles, texture, inside } = this.#surface
+    const colours = id < 0 && inside ? inside : this.#surface.colours
     const points = this.#points
     const t = (Math.abs(id) - this.first) * 3
     const a = triangles[t]! * 3

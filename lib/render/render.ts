@@ -7,7 +7,7 @@ import { drawPoints } from './drawPoints.js'
 import { drawSurfaces, type Surface } from './drawSurfaces.js'
 import { eyes } from './eyes.js'
 import { mouth } from './mouth.js'
-import { checkPicture, createPicture, type Picture } from './Picture.js'
+import { checkPicture, checkSize, createPicture, type Picture } from './Picture.js'
 import { resample } from './resample.js'
 import { hollows, SKIN, shade } from './shading.js'
 import {
@@ -93,11 +93,12 @@ export function render(faces: FaceToRender | readonly FaceToRender[], options: R
     ? resample(photo, region ?? { x: 0, y: 0, width, height }, width, height, background)
     : plain(width, height, background)
   // Faces that no camera saw share the picture out.
-  const grid = cells(seen.filter(({ projection }) => !projection).length, width, height)
+  const grid = cells(seen.filter(({ look }) => !look).length, width, height)
+  const inPicture = (image: Float32Array) => (region ? mapped(image, region, width, height) : image)
   const surfaces = seen.flatMap((face) => {
-    const cell = face.projection ? undefined : grid.next().value
-    if (cell) Object.assign(face, look(face, framed(face.vertices, face.turn, cell)))
-    return surfacesOf(face as Seen & Looked, cell ? undefined : region, width, height, photo === undefined)
+    if (face.look) return surfacesOf(face, face.look, inPicture, photo === undefined)
+    const view = framed(face.vertices, face.turn, grid.next().value as Region)
+    return surfacesOf(face, lookOf(face.vertices, view), (image) => image, photo === undefined)
   })
   drawSurfaces(picture, surfaces, { samples, opacity })
   if (options.landmarks) {
@@ -107,14 +108,19 @@ export function render(faces: FaceToRender | readonly FaceToRender[], options: R
   return picture
 }
 
-/** A face with its expression, and where it is seen. */
-interface Seen extends Partial<Looked> {
+/** A face with its expression. */
+interface Seen {
   mesh: FaceToRender
+  /** [N,3] mm */
   vertices: Float32Array
+  /** Where a fit's camera saw it; undefined where none did. */
+  look?: Look
+  /** How it is turned then. */
   turn: Turn
 }
 
-interface Looked {
+/** A camera, and where it sees the vertices of a face. */
+interface Look {
   view: ResolvedView
   projection: Projection
 }
@@ -124,17 +130,18 @@ function seenBy(mesh: FaceToRender, options: RenderOptions, name: string): Seen 
   const view = mesh.view ?? options.view ?? {}
   if (typeof view !== 'object') throw invalidArgument('view', 'a fit result, or angles', view)
   if (!('pose' in view)) return { mesh, vertices, turn: view }
-  return { mesh, vertices, turn: {}, ...look({ vertices }, resolveFitView(view, mesh.view ? `${name}.view` : 'view')) }
+  const resolved = resolveFitView(view, mesh.view ? `${name}.view` : 'view')
+  return { mesh, vertices, turn: {}, look: lookOf(vertices, resolved) }
 }
 
-function look({ vertices }: Pick<Seen, 'vertices'>, view: ResolvedView): Looked {
+function lookOf(vertices: Float32Array, view: ResolvedView): Look {
   return { view, projection: project(vertices, view) }
 }
 
 /** The part of the camera's image that is shown; undefined where no camera saw any face. */
 function regionOf(seen: readonly Seen[], { region, photo }: RenderOptions): Region | undefined {
   if (typeof region === 'object') return region
-  const images = seen.flatMap(({ projection }) => projection?.image ?? [])
+  const images = seen.flatMap(({ look }) => look?.projection.image ?? [])
   if ((region ?? (photo ? 'photo' : 'faces')) === 'photo')
     return photo && { x: 0, y: 0, width: photo.width, height: photo.height }
   return images.length > 0 ? squareAround(images) : undefined
@@ -173,23 +180,24 @@ function* cells(count: number, width: number, height: number): Generator<Region,
     }
 }
 
+/** @param isClosed Whether what lies behind the openings of the face is drawn: over a photo, that shows there. */
 function surfacesOf(
-  { mesh, vertices, view, projection }: Seen & Looked,
-  region: Region | undefined,
-  width: number,
-  height: number,
+  { mesh, vertices }: Seen,
+  { view, projection }: Look,
+  inPicture: (image: Float32Array) => Float32Array,
   isClosed: boolean,
 ): Surface[] {
   const { triangles, texture, uv } = mesh
-  const inPicture = (image: Float32Array) => (region ? mapped(image, region, width, height) : image)
   const normals = vertexNormals(vertices, triangles)
-  const light = shade(projection.space, turn(normals, view.rotation), hollows(vertices, normals, triangles))
+  const seenNormals = turn(normals, view.rotation)
+  const light = shade(projection.space, seenNormals, hollows(vertices, normals, triangles))
+  const colours = texture ? hinted(light.diffuse) : coloured(light, mesh.colours)
   const skin: Surface = {
     points: inPicture(projection.image),
     triangles,
-    colours: texture ? hinted(light.diffuse) : coloured(light, mesh.colours),
+    colours,
     ...(texture && uv && { texture: { picture: texture, uv } }),
-    ...(isClosed && { inside: INSIDE }),
+    ...(isClosed && { inside: insideOf(colours, projection.space, seenNormals) }),
   }
   const { openings } = mesh
   if (!isClosed || !openings) return [skin]
@@ -200,6 +208,18 @@ function surfacesOf(
     return { points: inPicture(image), triangles, colours: coloured(shade(space, normals), colours) }
   })
   return [skin, ...behind]
+}
+
+/**
+ * [N,3] The dark inside of a head. Where the surface around a vertex faces the camera, a triangle that does not is but
+ * a fold in it, as lips have at some expressions, and looks as what is around it.
+ */
+function insideOf(colours: Float32Array, space: Float32Array, normals: Float32Array): Float32Array {
+  return colours.map((colour, i) => {
+    const v = i - (i % 3)
+    const away = normals[v]! * space[v]! + normals[v + 1]! * space[v + 1]! + normals[v + 2]! * space[v + 2]!
+    return away < 0 ? colour : INSIDE[i % 3]!
+  })
 }
 
 /** Light on a surface of a colour, one for all or one for each vertex. */
@@ -242,7 +262,7 @@ function checkOptions(
     }
   }
   if (photo !== undefined) checkPicture(photo, 'photo')
-  for (const [name, size] of Object.entries({ width, height })) if (size !== undefined) checkSide(size, name)
+  for (const [name, size] of Object.entries({ width, height })) if (size !== undefined) checkSize(size, name)
   if (!Number.isInteger(samples) || samples < 1 || samples > 8)
     throw invalidArgument('samples', 'a whole number in 1..8', samples)
   if (!(opacity >= 0 && opacity <= 1)) throw invalidArgument('opacity', 'a number in 0..1', opacity)
@@ -256,10 +276,6 @@ function checkOptions(
       throw invalidArgument('region', 'x, y, width and height in pixels, the sizes above 0', region)
   } else if (region !== undefined && region !== 'faces' && region !== 'photo')
     throw invalidArgument('region', "'faces', 'photo' or { x, y, width, height }", region)
-}
-
-function checkSide(size: number, name: string): void {
-  if (!Number.isInteger(size) || size < 1 || size > 16_384) throw invalidArgument(name, 'pixels in 1..16384', size)
 }
 
 function isByte(value: unknown): boolean {

@@ -144,11 +144,15 @@ class Shadow {
     this.#depth = high[2]! - low[2]!
   }
 
-  /** 0 hidden to 1 seen: whether anything is before the points around, on a surface that faces the camera so much. */
+  /**
+   * 0 hidden to 1 seen: whether the points around lie on the same surface, one that faces the camera so much. Where they
+   * are nearer they hide it, or would if the fit were a little off; where they are farther, beside a nostril or an open
+   * eye, the photo may show what lies there.
+   */
   seen(x: number, y: number, near: number, cosine: number): number {
     // Seen at a slant, neighbours lie behind one another.
     const slope = Math.sqrt(1 - cosine * cosine) / cosine
-    const behind = near + this.#depth * (DEPTH_TOLERANCE + SLANT * slope)
+    const step = this.#depth * (DEPTH_TOLERANCE + SLANT * slope)
     const column = (x - this.#left) * this.#scale
     const row = (y - this.#top) * this.#scale
     let seen = 0
@@ -156,9 +160,8 @@ class Shadow {
       const i = Math.floor(column + (corner & 1 ? EDGE : -EDGE))
       const j = Math.floor(row + (corner & 2 ? EDGE : -EDGE))
       const isWithin = i >= 0 && j >= 0 && i < SHADOW_SIZE && j < SHADOW_SIZE
-      if (!isWithin || this.#buffer.nearness[j * SHADOW_SIZE + i]! <= behind) seen++
+      if (!isWithin || Math.abs(this.#buffer.nearness[j * SHADOW_SIZE + i]! - near) <= step) seen++
     }
-    // All four: an edge that is near counts as hiding.
     return seen === 4 ? 1 : seen === 3 ? 0.3 : 0
   }
 }

@@ -238,7 +238,7 @@ describe('render', () => {
   })
 
   it.each<[string, RenderOptions & { mesh?: Partial<Mesh> }, RegExp]>([
-    ['width', { width: 0 }, /^width: expected pixels in 1\.\.16384, received 0/],
+    ['width', { width: 0 }, /^width: expected a whole number of pixels in 1\.\.16384, received 0/],
     ['height', { height: 2.5 }, /^height/],
     ['samples', { samples: 9 }, /^samples: expected a whole number in 1\.\.8/],
     ['opacity', { opacity: -0.1 }, /^opacity: expected a number in 0\.\.1/],
@@ -340,6 +340,19 @@ describe('eyes', () => {
 })
 
 describe('a head of the embedded model', () => {
+  it('has no dark spots where its surface is folded', async () => {
+    using model = await SphereFaceModel.load()
+    const faces = await Promise.all(model.sample({ count: 6, seed: 7 }).map((latents) => faceMesh(model, latents, 'a')))
+    const [width, height] = [1500, 1000]
+    const { data } = render(faces, { width, height, view: { yaw: 25 } })
+    const spots: number[] = []
+    for (let at = width + 1; at < width * (height - 1) - 1; at++) {
+      const around = [-width - 1, -width, 1 - width, -1, 1, width - 1, width, width + 1]
+      if (data[4 * at]! < 60 && around.every((step) => data[4 * (at + step)]! > 90)) spots.push(at)
+    }
+    expect(spots).toEqual([])
+  })
+
   it('looks like one: symmetric, with eyes, mouth and ears where they belong', async () => {
     using model = await SphereFaceModel.load()
     const mesh = await faceMesh(model, { identity: model.data.identityPriorMean! }, 'mean')

@@ -35,13 +35,16 @@ function sheet(bulge = 0, rows = 17): Mesh & { uv: Float32Array; mirror: Int32Ar
   }
 }
 
-/** A picture of 200 pixels by a formula for red, green and blue. */
-function painted(colour: (x: number, y: number) => readonly [number, number, number]): Picture {
-  const picture = createPicture(200, 200)
-  for (let y = 0; y < 200; y++)
-    for (let x = 0; x < 200; x++) picture.data.set([...colour(x + 0.5, y + 0.5), 255], (y * 200 + x) * 4)
+/** A square picture by a formula for red, green and blue. */
+function painted(colour: (x: number, y: number) => readonly [number, number, number], size = 200): Picture {
+  const picture = createPicture(size, size)
+  for (let y = 0; y < size; y++)
+    for (let x = 0; x < size; x++) picture.data.set([...colour(x + 0.5, y + 0.5), 255], (y * size + x) * 4)
   return picture
 }
+
+const RED = [250, 0, 0] as const
+const BLUE = [0, 0, 250] as const
 
 /** The colour of a texture at texture coordinates. */
 function texel({ width, data }: Picture, s: number, t: number): number[] {
@@ -123,6 +126,20 @@ describe('photoTexture', () => {
     expect(texel(texture, 0.35, 0.35)[0]).toBeLessThan(25)
     expect(texel(texture, 0.35, 0.35)[2]).toBeGreaterThan(240)
     expect(texel(texture, 0.85, 0.85)).toEqual([250, 0, 0].map((value) => expect.closeTo(value, -1)))
+  })
+
+  it('does not paint the rim of an opening with what lies in it, where the fit is a little off', () => {
+    const whole = sheet()
+    // 20 mm to each side of the middle: 100 pixels. What is seen in it reaches two farther than it should.
+    const isIn = (vertex: number) => [0, 1].every((axis) => Math.abs(whole.vertices[vertex * 3 + axis]!) <= 20)
+    const triangles = whole.triangles.filter((_, i) => {
+      const first = i - (i % 3)
+      return ![0, 1, 2].every((corner) => isIn(whole.triangles[first + corner]!))
+    })
+    const photo = painted((x, y) => (Math.max(Math.abs(x - 500), Math.abs(y - 500)) < 102 ? RED : BLUE), 1000)
+    const close = { ...view, camera: { ...view.camera, focal: 2500, principal: [500, 500] as [number, number] } }
+    const texture = photoTexture({ ...whole, triangles }, close, photo, { size: 512 })
+    expect(texel(texture, 0.5 + 20.3 / 160, 0.5)).toEqual(BLUE)
   })
 
   it('leaves out what faces away, and fills everything', () => {
