@@ -1,7 +1,7 @@
-import { shapeAt, type Whereabouts } from '../lib/viewer/walk.js'
 import { button, check, choice, element, group, readable, type Slider, slider } from './elements.js'
 import { type Page, readPage } from './readPage.js'
 import { Stage } from './Stage.js'
+import { shapeAt, type Whereabouts } from './walk.js'
 
 const byId = <T extends HTMLElement>(id: string) => document.getElementById(id) as T
 

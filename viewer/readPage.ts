@@ -1,7 +1,7 @@
 import type { Openings } from '../lib/render/openings.js'
 import type { ViewerData, ViewerFace } from '../lib/viewer/ViewerData.js'
-import type { Place, WalkColumns } from '../lib/viewer/walk.js'
 import { inMillimetres, unpack } from './unpack.js'
+import type { Place, WalkColumns } from './walk.js'
 
 /** What the page holds, ready to be used. */
 export interface Page {

@@ -1,5 +1,5 @@
 /**
- * Walks on the sphere of identities, in the browser: the same exponential and logarithmic map as lib/model/sphere.ts,
+ * Walks on the sphere of identities: the same exponential and logarithmic map as lib/model/sphere.ts,
  * carried over to the face. Since the face is linear in the latent, all that is needed of the basis is the face's own
  * column and those of the directions that can be walked along.
  */

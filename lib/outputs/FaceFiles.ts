@@ -30,6 +30,7 @@ export class FaceFiles {
   readonly #model: MeshModel
   readonly #face: FaceToEncode
   #mesh: Promise<Mesh> | undefined
+  #textured: Promise<Mesh> | undefined
 
   constructor(model: MeshModel, face: FaceToEncode) {
     this.#model = model
@@ -44,24 +45,25 @@ export class FaceFiles {
     return encodeMesh(format, await this.#texturedMesh())
   }
 
-  #texturedMesh(): Promise<Mesh> {
-    this.#mesh ??= this.#makeMesh()
+  #plainMesh(): Promise<Mesh> {
+    this.#mesh ??= faceMesh(this.#model, this.#face.latents, this.#face.name)
     return this.#mesh
   }
 
-  async #makeMesh(): Promise<Mesh> {
-    const { name, latents, view, photo } = this.#face
-    const mesh = await faceMesh(this.#model, latents, name)
-    return view && photo && mesh.uv ? { ...mesh, texture: photoTexture(mesh, view, photo) } : mesh
+  #texturedMesh(): Promise<Mesh> {
+    this.#textured ??= this.#plainMesh().then((mesh) => {
+      const { view, photo } = this.#face
+      return view && photo && mesh.uv ? { ...mesh, texture: photoTexture(mesh, view, photo) } : mesh
+    })
+    return this.#textured
   }
 
   /** Over its photo; without one, as the camera saw it; without a camera, from the front. */
   async #picture(): Promise<Uint8Array> {
-    const { name, latents, view, photo, landmarks } = this.#face
+    const { view, photo, landmarks } = this.#face
     // Over a photo its own colours would be all but invisible.
-    const mesh = await faceMesh(this.#model, latents, name)
     return encodePng(
-      render(mesh, {
+      render(await this.#plainMesh(), {
         ...(view && { view, region: 'faces' }),
         ...(photo && view && { photo }),
         ...(landmarks && view && { landmarks }),

@@ -8,7 +8,8 @@ const MAX_BYTES = 200
  * A file name, without extension, for an id: one that every system takes and that never leaves its folder.
  *
  * Letters and digits of any script, `-`, `_`, `.` and single spaces are kept; everything else becomes `_`. Dots and
- * spaces at either end go, device names of Windows (`con`, `nul`, ...) get a `_`, `.arkit` at the end becomes `_arkit`, the length ends at 200 bytes.
+ * spaces at either end go, device names of Windows (`con`, `nul`, ...) get a `_`, `.arkit` at the end becomes `_arkit`,
+ * the length ends at 200 bytes.
  *
  * @returns Never empty: `face` where nothing is left.
  * @example

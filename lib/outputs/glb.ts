@@ -39,7 +39,7 @@ export async function encodeGlb(mesh: Mesh): Promise<Uint8Array> {
   const vertexCount = vertices.length / 3
   const buffer = new GlbBuffer()
   const image = texture && uv ? await encodeTexture(texture) : undefined
-  const indices = madeOf(triangles, `glb indices ${vertexCount < 0xffff}`, () => indexArray(triangles, vertexCount))
+  const indices = madeOf(triangles, 'glb indices', () => indexArray(triangles, vertexCount))
   const positions = inMetres(vertices)
   const attributes = {
     POSITION: buffer.vectors(positions, 3, bounds(positions, 3)),

@@ -1,7 +1,10 @@
 import { invalidArgument } from '../errors.js'
 import { writeFileAtomically } from '../writeFileAtomically.js'
 import { checkMesh } from './checkMesh.js'
+import { encodeGlb } from './glb.js'
 import type { Mesh } from './Mesh.js'
+import { encodeObj } from './obj.js'
+import { encodePly } from './ply.js'
 
 /** The forms a mesh can be written in; each is also the file's extension. */
 export const MESH_FORMATS = ['glb', 'obj', 'ply'] as const
@@ -9,11 +12,10 @@ export const MESH_FORMATS = ['glb', 'obj', 'ply'] as const
 /** One of {@link MESH_FORMATS}. */
 export type MeshFormat = (typeof MESH_FORMATS)[number]
 
-/** Loaded on use: the library behind glb takes longer to load than a face takes to fit. */
-const ENCODERS: Readonly<Record<MeshFormat, () => Promise<(mesh: Mesh) => Uint8Array | Promise<Uint8Array>>>> = {
-  glb: async () => (await import('./glb.js')).encodeGlb,
-  obj: async () => (await import('./obj.js')).encodeObj,
-  ply: async () => (await import('./ply.js')).encodePly,
+const ENCODERS: Readonly<Record<MeshFormat, (mesh: Mesh) => Uint8Array | Promise<Uint8Array>>> = {
+  glb: encodeGlb,
+  obj: encodeObj,
+  ply: encodePly,
 }
 
 /**
@@ -27,8 +29,7 @@ const ENCODERS: Readonly<Record<MeshFormat, () => Promise<(mesh: Mesh) => Uint8A
 export async function encodeMesh(format: MeshFormat, mesh: Mesh): Promise<Uint8Array> {
   if (!MESH_FORMATS.includes(format)) throw invalidArgument('format', MESH_FORMATS.join(', '), format)
   checkMesh(mesh)
-  const encode = await ENCODERS[format]()
-  return encode(mesh)
+  return ENCODERS[format](mesh)
 }
 
 /**

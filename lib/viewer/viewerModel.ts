@@ -1,4 +1,5 @@
 import { Matrix, multiply, symmetricEigen } from '../linear/index.js'
+import { symmetrised } from '../linear/symmetrised.js'
 import { asFloat32 } from '../model/half.js'
 import type { ModelData } from '../model/ModelData.js'
 import { coloursOf, openingsOf } from '../outputs/faceMesh.js'
@@ -74,7 +75,7 @@ function principalDirections(data: ModelData): Float64Array[] {
     ? new Matrix(k, k, Float64Array.from(data.identityPriorFactor))
     : Matrix.identity(k)
   const squares = multiply(basis, basis, { transposeB: true })
-  const { vectors } = symmetricEigen(symmetric(multiply(factor, multiply(squares, factor), { transposeA: true })))
+  const { vectors } = symmetricEigen(symmetrised(multiply(factor, multiply(squares, factor), { transposeA: true })))
   const directions = multiply(factor, vectors).transpose()
   const count = Math.min(DIRECTIONS, data.metadata.latent === 'sphere' ? k - 1 : k)
   return Array.from({ length: count }, (_, d) => directions.row(d).slice())
@@ -90,12 +91,4 @@ function basisOf(data: ModelData): Float32Array {
     bases.set(data, basis)
   }
   return basis
-}
-
-/** Without what rounding made different on both sides of the diagonal. */
-function symmetric(matrix: Matrix): Matrix {
-  const result = new Matrix(matrix.rows, matrix.rows)
-  for (let i = 0; i < matrix.rows; i++)
-    for (let j = 0; j < matrix.rows; j++) result.data[i * matrix.rows + j] = (matrix.at(i, j) + matrix.at(j, i)) / 2
-  return result
 }

@@ -4,8 +4,8 @@ import { exponential, logarithm } from '../../lib/model/sphere.js'
 import { createPicture } from '../../lib/render/Picture.js'
 import { encodeViewer } from '../../lib/viewer/encodeViewer.js'
 import type { ViewerData } from '../../lib/viewer/ViewerData.js'
-import { shapeAt, type Whereabouts } from '../../lib/viewer/walk.js'
 import { readPage } from '../../viewer/readPage.js'
+import { shapeAt, type Whereabouts } from '../../viewer/walk.js'
 import { tinyGaussianModel, turnedSphereModel } from '../fixtures/tinyModel.js'
 
 /** The data within a page. */
