@@ -1,6 +1,7 @@
-// Bundles the viewer's page into dist/viewer/viewer.html: one file with its style, its program and three.js in it, and
-// two places for a title and data, which lib/viewer/encodeViewer.ts fills.
+// Bundles the viewer's page into dist/viewer/viewer.html, or viewer/viewer.html of the folder given: one file with its
+// style, its program and three.js in it, and two places for a title and data, which lib/viewer/encodeViewer.ts fills.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
@@ -26,6 +27,7 @@ const page = read('viewer/page.html')
   .replace('VIEWER_STYLE', () => read('viewer/style.css').trim())
   .replace('VIEWER_PROGRAM', () => `/*\n${licence}\n*/\n${program.trim()}`)
 
-mkdirSync(new URL('dist/viewer/', root), { recursive: true })
-writeFileSync(new URL('dist/viewer/viewer.html', root), page)
-console.log(`dist/viewer/viewer.html: ${Math.round(page.length / 1024)} KB`)
+const folder = join(process.argv[2] ?? fileURLToPath(new URL('dist', root)), 'viewer')
+mkdirSync(folder, { recursive: true })
+writeFileSync(join(folder, 'viewer.html'), page)
+console.log(`viewer.html: ${Math.round(page.length / 1024)} KB`)

@@ -27,8 +27,12 @@ const env = {
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
 const runs = [
   ['ctest', ['--test-dir', tree, '--output-on-failure'], process.env],
-  // What runs package managers and compilers gains nothing here.
-  [process.execPath, [vitest, 'run', '--exclude', 'test/package/**', ...process.argv.slice(2)], env],
+  // What runs package managers, compilers and browsers gains nothing here.
+  [
+    process.execPath,
+    [vitest, 'run', '--exclude', 'test/package/**', '--exclude', 'test/browser/**', ...process.argv.slice(2)],
+    env,
+  ],
 ]
 const results = runs.map(([command, args, env]) => spawnSync(command, args, { cwd: root, stdio: 'inherit', env }))
 process.exitCode = results.every((result) => result.status === 0) ? 0 : 1

@@ -65,7 +65,9 @@ function vitestCounts(file) {
 check('biome', node('node_modules/@biomejs/biome/bin/biome', 'check'))
 check('clang-format', node('scripts/clang-format.mjs'))
 check('types', node('node_modules/typescript/bin/tsc'))
+check('types of the viewer', node('node_modules/typescript/bin/tsc', '-p', 'viewer'))
 check('build:ts', node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'))
+check('build:viewer', node('scripts/build-viewer.mjs'))
 
 if (check('build:native', node('scripts/build-native.mjs', '-DSFM_TESTS=ON'))) {
   const report = join(reports, 'ctest.xml')

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packPackage, prebuildPath, publishedFiles, repository, typescript, writeEmptyProject } from './packPackage.js'
@@ -57,6 +57,21 @@ describe('the published package', { timeout: 300_000 }, () => {
       vertices: expect.any(Number),
       attribution: expect.stringContaining('ICT-FaceKit'),
     })
+  })
+
+  it('writes pictures and pages', () => {
+    const { status, output } = sandbox.run(project, 'npx', [
+      '--no-install',
+      'sfm',
+      'decode',
+      '--out',
+      'faces',
+      '--format',
+      'png,html',
+    ])
+    expect(status, output).toBe(0)
+    expect(readFileSync(join(project, 'faces', 'face-1.png')).toString('latin1', 1, 4)).toBe('PNG')
+    expect(readFileSync(join(project, 'faces', 'face-1.html'), 'utf8')).toMatch(/^<!doctype html>.*three\.js/s)
   })
 
   it.each(['mts', 'cts'])('has types that a strict %s file resolves', (extension) => {

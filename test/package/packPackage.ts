@@ -29,6 +29,7 @@ export function packPackage(staging: string): string {
     [typescript, '-p', join(repository, 'tsconfig.build.json'), ...intoDist(staging)],
     repository,
   )
+  execute(process.execPath, [join(repository, 'scripts', 'build-viewer.mjs'), join(staging, 'dist')], repository)
 
   const prebuild = prebuildPath(staging)
   const built = join(repository, 'build', 'Release', 'sphere_face_model.node')
