@@ -183,15 +183,15 @@ export class Stage {
       this.#requested = false
       // While the view still glides this asks for another one.
       if (this.#controls.enabled) this.#controls.update()
-      this.draw()
+      this.#draw()
     })
   }
 
-  draw(): void {
+  #draw(): void {
     const { clientWidth: width, clientHeight: height } = this.#canvas
     if (width === 0 || height === 0) return
     const camera: Camera = this.#photo ? photoCamera(this.#photo, width, height) : this.#camera
-    camera.updateMatrixWorld()
+    camera.updateMatrixWorld(true)
     this.#rig.matrix.copy(camera.matrixWorld)
     this.#renderer.render(this.#scene, camera)
   }
@@ -204,7 +204,7 @@ export class Stage {
     this.#camera.aspect = width / height
     this.#camera.updateProjectionMatrix()
     // At once: a canvas that has been resized is empty.
-    this.draw()
+    this.#draw()
   }
 
   #geometry(): BufferGeometry {

@@ -24,8 +24,9 @@ async function start(): Promise<void> {
   const viewer = new Viewer(page)
   await viewer.open(0)
   viewer.stage.frame(0)
-  viewer.stage.draw()
-  // For who measures: milliseconds from the beginning of the page to its first picture.
+  await nextFrame()
+  await nextFrame()
+  // For who measures: milliseconds from the beginning of the page until its first picture has been shown.
   document.documentElement.dataset.firstFrame = String(Math.round(performance.now()))
 }
 
@@ -203,7 +204,7 @@ class Viewer {
         'div',
         { className: 'buttons' },
         button('As fitted', () => this.#asFitted(), 'R'),
-        button('Neutral', () => this.#express(expressions.map(() => 0)), 'N'),
+        button('Neutral', () => this.#neutralise(), 'N'),
       ),
       ...parts,
     )
@@ -215,7 +216,7 @@ class Viewer {
       w: () => toggle(this.#wireframe),
       o: () => toggle(this.#photo),
       r: () => this.#asFitted(),
-      n: () => this.#express(this.#where.expression.map(() => 0)),
+      n: () => this.#neutralise(),
     }
     document.addEventListener('keydown', (event) => {
       if (!this.#shortcuts.checked || event.ctrlKey || event.metaKey || event.altKey) return
@@ -249,24 +250,34 @@ class Viewer {
   }
 
   #asFitted(): void {
-    this.#ownIdentity()
-    this.#express(this.#page.faces[this.#face]!.expression)
+    this.#setIdentity()
+    this.#setExpression(this.#page.faces[this.#face]!.expression)
+    this.#show()
   }
 
   #ownIdentity(): void {
-    this.#share.value = 1
-    for (const each of this.#along) each.value = 0
-    this.#where.along.fill(0)
-    if (this.#towards) this.#towards.value = 0
-    this.#walk({ share: 1, towards: undefined })
+    this.#setIdentity()
+    this.#show()
   }
 
-  #express(values: readonly number[]): void {
+  #neutralise(): void {
+    this.#setExpression(this.#where.expression.map(() => 0))
+    this.#show()
+  }
+
+  #setIdentity(): void {
+    this.#share.value = 1
+    for (const each of this.#along) each.value = 0
+    if (this.#towards) this.#towards.value = 0
+    this.#where.along.fill(0)
+    Object.assign(this.#where, { share: 1, towards: undefined })
+  }
+
+  #setExpression(values: readonly number[]): void {
     values.forEach((value, e) => {
       this.#where.expression[e] = value
       this.#expression[e]!.value = value
     })
-    this.#show()
   }
 
   #walk(part: Partial<Whereabouts>): void {
@@ -320,6 +331,10 @@ class Viewer {
 
 function toggle(each: ReturnType<typeof check>): void {
   if (!each.root.hidden) each.checked = !each.checked
+}
+
+function nextFrame(): Promise<number> {
+  return new Promise((shown) => requestAnimationFrame(shown))
 }
 
 async function loaded(url: string): Promise<HTMLImageElement> {

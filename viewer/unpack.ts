@@ -7,7 +7,9 @@ type Unpacked = InstanceType<(typeof ARRAYS)[ArrayType]>
 /** The arrays that lib/viewer/packArrays.ts packed. */
 export async function unpack({ layout, bytes }: PackedArrays): Promise<Unpacked[]> {
   const text = atob(bytes)
-  const packed = Uint8Array.from(text, (character) => character.charCodeAt(0))
+  // A loop, since Uint8Array.from with a function takes ten times as long, and there are megabytes.
+  const packed = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i)
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
   const buffer = await new Response(stream).arrayBuffer()
   let at = 0
