@@ -21,11 +21,8 @@ const FACING = { from: 0.1, to: 0.4 } as const
 const SHADOW_SIZE = 768
 /** Of the head's depth: how far behind what is seen a point may lie. Some 4 mm. */
 const DEPTH_TOLERANCE = 0.016
-/** Pixels of the z-buffer: what is so near to an edge is left to be filled, as a fit is not exact. */
-const EDGE = 4
-
-/** Of the head's depth: how far behind one another points at such an edge's distance lie on a slope of 45 degrees. */
-const SLANT = (2 * EDGE) / SHADOW_SIZE
+/** Of the head's size: what is so near to an edge is left to be filled, as a fit is not exact. */
+const EDGE = 0.005
 
 /** Halvings before what nothing is known of is filled: such colours are smooth anyway. */
 const COARSER = 2
@@ -109,10 +106,9 @@ function sampled(
     const near = u * image[a * 3 + 2]! + v * image[b * 3 + 2]! + w * image[c * 3 + 2]!
     const inside = Math.min(x, y, photo.width - x, photo.height - y)
     if (!(inside > 0)) return
-    const weight = smooth((cosine - FACING.from) / (FACING.to - FACING.from)) * shadow.seen(x, y, near, cosine)
-    if (weight === 0) return
+    if (!shadow.sees(x, y, near, cosine)) return
     read((x - left) * scale, (y - top) * scale)
-    const counted = weight * colour[3]!
+    const counted = smooth((cosine - FACING.from) / (FACING.to - FACING.from)) * colour[3]!
     weights[at] = counted
     colours[at * 3] = counted * colour[0]!
     colours[at * 3 + 1] = counted * colour[1]!
@@ -121,18 +117,21 @@ function sampled(
   return { width: size, height: size, colours, weights }
 }
 
-/** Tells what of a surface its own parts hide from the camera. */
+/** Tells what of a surface the camera saw, and what its own parts hid. */
 class Shadow {
   readonly #buffer = new VisibilityBuffer(SHADOW_SIZE, SHADOW_SIZE)
   readonly #left: number
   readonly #top: number
   readonly #scale: number
   readonly #depth: number
+  /** Pixels of the z-buffer: the edge, which is no narrower than what is read of the photo at a point. */
+  readonly #edge: number
 
   constructor(image: Float32Array, triangles: Int32Array, { x, y, width }: { x: number; y: number; width: number }) {
     this.#left = x
     this.#top = y
     this.#scale = SHADOW_SIZE / width
+    this.#edge = Math.max(EDGE * SHADOW_SIZE, 1.5 * this.#scale)
     const points = new Float32Array(image.length)
     for (let i = 0; i < image.length; i += 3) {
       points[i] = (image[i]! - x) * this.#scale
@@ -145,24 +144,24 @@ class Shadow {
   }
 
   /**
-   * 0 hidden to 1 seen: whether the points around lie on the same surface, one that faces the camera so much. Where they
-   * are nearer they hide it, or would if the fit were a little off; where they are farther, beside a nostril or an open
-   * eye, the photo may show what lies there.
+   * Whether the camera saw a point for certain: the points around lie on the same surface, one that faces the camera so
+   * much. Where one is nearer it hides this one, or would if the fit were a little off; where one is farther, beside a
+   * nostril or the edge of the head, the photo may show what lies there.
    */
-  seen(x: number, y: number, near: number, cosine: number): number {
+  sees(x: number, y: number, near: number, cosine: number): boolean {
     // Seen at a slant, neighbours lie behind one another.
-    const slope = Math.sqrt(1 - cosine * cosine) / cosine
-    const step = this.#depth * (DEPTH_TOLERANCE + SLANT * slope)
+    const slope = Math.sqrt(Math.max(0, 1 - cosine * cosine)) / cosine
+    const edge = this.#edge
+    const step = this.#depth * (DEPTH_TOLERANCE + ((2 * edge) / SHADOW_SIZE) * slope)
     const column = (x - this.#left) * this.#scale
     const row = (y - this.#top) * this.#scale
-    let seen = 0
     for (let corner = 0; corner < 4; corner++) {
-      const i = Math.floor(column + (corner & 1 ? EDGE : -EDGE))
-      const j = Math.floor(row + (corner & 2 ? EDGE : -EDGE))
+      const i = Math.floor(column + (corner & 1 ? edge : -edge))
+      const j = Math.floor(row + (corner & 2 ? edge : -edge))
       const isWithin = i >= 0 && j >= 0 && i < SHADOW_SIZE && j < SHADOW_SIZE
-      if (!isWithin || Math.abs(this.#buffer.nearness[j * SHADOW_SIZE + i]! - near) <= step) seen++
+      if (!isWithin || !(Math.abs(this.#buffer.nearness[j * SHADOW_SIZE + i]! - near) <= step)) return false
     }
-    return seen === 4 ? 1 : seen === 3 ? 0.3 : 0
+    return true
   }
 }
 

@@ -26,7 +26,7 @@ let page: Promise<string> | undefined
  *
  * @param faces One or many of the model; 1 to 64.
  * @param options.title Of the page; the first face's name by default.
- * @returns The file's text: 3 MB and, with the embedded model, below 8 MB with a photo and its texture.
+ * @returns The file's text: with the embedded model 2.2 MB, and a megabyte more with a photo and its texture.
  * @throws SfmError INVALID_ARGUMENT, ABORTED, IO where the package was built without its viewer.
  * @example
  * const mesh = await faceMesh(model, result, 'a1')

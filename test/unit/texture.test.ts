@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { headRotation } from '../../lib/corpus/synthetic/pose.js'
+import { SphereFaceModel } from '../../lib/model/SphereFaceModel.js'
+import { faceMesh } from '../../lib/outputs/faceMesh.js'
 import type { Mesh } from '../../lib/outputs/Mesh.js'
 import { byteOfLight } from '../../lib/render/light.js'
 import { createPicture, type Picture } from '../../lib/render/Picture.js'
+import { render } from '../../lib/render/render.js'
 import { photoTexture } from '../../lib/texture/photoTexture.js'
 import { halved, pushPull } from '../../lib/texture/pushPull.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
@@ -181,6 +185,30 @@ describe('photoTexture', () => {
     ['uv', () => photoTexture({ ...sheet(), uv: undefined } as never, view, createPicture(2, 2)), /^mesh\.uv/],
   ])('refuses a bad %s', (_, run, message) => {
     expectSfmError(run, 'INVALID_ARGUMENT', message)
+  })
+})
+
+describe('the texture of a head', () => {
+  it('is of skin all over, from the front and half from the side, before a green wall', async () => {
+    using model = await SphereFaceModel.load()
+    const [latents] = model.sample({ count: 1, seed: 5 })
+    const mesh = await faceMesh(model, latents!, 'a')
+    for (const [yaw, width] of [
+      [0, 512],
+      [50, 512],
+      [25, 64],
+    ] as const) {
+      const camera = {
+        type: 'perspective' as const,
+        focal: 3 * width,
+        principal: [width / 2, width / 2] as [number, number],
+      }
+      const seen = { pose: { rotation: headRotation(yaw, 5, 10), translation: [0, 0, 900] }, camera }
+      const frame = { region: { x: 0, y: 0, width, height: width }, width }
+      const photo = render(mesh, { view: seen, ...frame, background: [20, 220, 60, 255] })
+      const { data } = photoTexture(mesh, seen, photo, { size: 256 })
+      for (let at = 0; at < data.length; at += 4) if (data[at + 1]! > data[at]!) expect.fail(`green at ${at / 4}`)
+    }
   })
 })
 
