@@ -8,6 +8,7 @@ import {
   Group,
   HemisphereLight,
   Mesh,
+  MeshLambertMaterial,
   MeshStandardMaterial,
   PerspectiveCamera,
   Scene,
@@ -60,6 +61,8 @@ export class Stage {
   readonly #skin: Mesh<BufferGeometry, MeshStandardMaterial>
   readonly #plain: MeshStandardMaterial
   readonly #behind = new Group()
+  readonly #eyes = new Group()
+  readonly #mouth = new Group()
   readonly #centre = new Vector3()
   #radius = 1
   #photo: ViewerPhoto | undefined
@@ -76,6 +79,7 @@ export class Stage {
     this.#renderer.setClearAlpha(0)
     this.#plain = new MeshStandardMaterial({ vertexColors: true, roughness: 0.58, metalness: 0 })
     this.#skin = new Mesh(this.#geometry(), this.#plain)
+    this.#behind.add(this.#eyes, this.#mouth)
     this.#scene.add(this.#skin, this.#behind, this.#rig)
     this.#rig.matrixAutoUpdate = false
     this.#rig.add(new HemisphereLight(0xf2f6ff, 0x6b5a50, 0.85))
@@ -100,13 +104,14 @@ export class Stage {
     const { openings } = this.#page
     if (openings) {
       const face = { vertices: neutral, openings, morphs }
-      this.#fill([...eyes(face), ...mouth(face, shape)])
+      this.#fill(this.#eyes, eyes(face))
+      this.#fill(this.#mouth, mouth(face, shape))
     }
     this.request()
   }
 
-  /** Looks at the whole head, turned by degrees. */
-  frame(yaw: number): void {
+  /** Looks at the whole head, turned by degrees; from where it is looked at now, without. */
+  frame(yaw?: number): void {
     const positions = this.#skin.geometry.attributes.position as BufferAttribute
     this.#skin.geometry.boundingBox = null
     this.#skin.geometry.computeBoundingBox()
@@ -119,8 +124,10 @@ export class Stage {
     const half = (FIELD_OF_VIEW / 2) * (Math.PI / 180)
     const tightest = Math.atan(Math.tan(half) * Math.min(1, this.#camera.aspect))
     const distance = (1.04 * radius) / Math.sin(tightest)
-    const angle = (yaw * Math.PI) / 180
-    this.#camera.position.set(Math.sin(angle), 0, Math.cos(angle)).multiplyScalar(distance).add(this.#centre)
+    const { position } = this.#camera
+    if (yaw === undefined) position.sub(this.#controls.target).normalize()
+    else position.set(Math.sin((yaw * Math.PI) / 180), 0, Math.cos((yaw * Math.PI) / 180))
+    position.multiplyScalar(distance).add(this.#centre)
     this.#controls.target.copy(this.#centre)
     this.#controls.minDistance = radius * 1.1
     this.#controls.maxDistance = radius * 30
@@ -223,19 +230,21 @@ export class Stage {
     this.#behind.visible = this.#photo === undefined && !this.#plain.wireframe
   }
 
-  /** Puts eyes and teeth behind the openings. */
-  #fill(surfaces: readonly ColouredSurface[]): void {
+  /** Puts surfaces behind the openings. */
+  #fill(group: Group, surfaces: readonly ColouredSurface[]): void {
     surfaces.forEach(({ vertices, triangles, colours }, i) => {
-      let part = this.#behind.children[i] as Mesh<BufferGeometry> | undefined
+      let part = group.children[i] as Mesh<BufferGeometry> | undefined
       if (!part) {
-        part = new Mesh(
-          new BufferGeometry(),
-          new MeshStandardMaterial({ vertexColors: true, roughness: 0.4, metalness: 0, side: DoubleSide }),
-        )
+        // A throat that shone would not look deep.
+        const material =
+          group === this.#eyes
+            ? new MeshStandardMaterial({ vertexColors: true, roughness: 0.4, metalness: 0, side: DoubleSide })
+            : new MeshLambertMaterial({ vertexColors: true, side: DoubleSide })
+        part = new Mesh(new BufferGeometry(), material)
         part.frustumCulled = false
         part.geometry.setIndex(new BufferAttribute(Uint32Array.from(triangles), 1))
         part.geometry.setAttribute('color', new BufferAttribute(colours, 3))
-        this.#behind.add(part)
+        group.add(part)
       }
       part.geometry.setAttribute('position', new BufferAttribute(vertices, 3))
       part.geometry.setAttribute('normal', new BufferAttribute(vertexNormals(vertices, triangles), 3))

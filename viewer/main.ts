@@ -108,7 +108,7 @@ class Viewer {
           choice(
             'Which one',
             faces.map(({ name }) => name),
-            (index) => void this.open(index),
+            (index) => void this.open(index).then(() => this.stage.frame()),
           ),
         ),
       )

@@ -65,9 +65,9 @@ function pocket(rim: readonly Point[]): ColouredSurface {
   }
   const lips = ring((point) => point, LIP)
   const gums = ring((point) => [...between(point, back(0), -0.12).slice(0, 2), point[2] - DEPTH.gums] as Point, GUMS)
-  const throat = ring((point) => between(point, back(DEPTH.throat), 0.9), THROAT)
+  const throat = builder.vertex(back(DEPTH.throat), THROAT)
   builder.strip(lips, gums)
-  builder.strip(gums, throat)
+  for (let i = 0; i + 1 < gums.length; i++) builder.triangle(gums[i]!, throat, gums[i + 1]!)
   return builder.build()
 }
 

@@ -140,7 +140,7 @@ describe.skipIf(!browserPath)(title, { timeout: 120_000 }, () => {
     await page.keyboard.press('t')
     await page.keyboard.press('o')
     await page.getByLabel('Opacity over the photo').fill('1')
-    await page.waitForTimeout(100)
+    await page.locator('#photo').evaluate((photo: HTMLImageElement) => photo.decode())
     const over = await screenshot(page)
     await page.getByLabel('Opacity over the photo').fill('0')
     const without = await screenshot(page)
