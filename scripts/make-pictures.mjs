@@ -44,6 +44,17 @@ await save('fitted-face.png', beside(panels))
 const turned = [-60, -30, 0, 30, 60].map((yaw) => ({ ...textured, view: { yaw } }))
 await save('textured-face.png', render(turned, { width: 1500, height: 300 }))
 
+const lines = await readFile(new URL('examples/landmarks/drawn.jsonl', root), 'utf8')
+const poses = lines
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line))
+const fits = await fitter.fit(poses)
+const hard = fits.map(async (fit, i) =>
+  render(await faceMesh(model, fit, fit.id), { view: fit, landmarks: poses[i].points, width: 240 }),
+)
+await save('hard-poses.png', beside(await Promise.all(hard), 0))
+
 const people = await Promise.all(drawn.map((latents, i) => faceMesh(model, latents, `drawn ${i + 1}`)))
 const inTurn = people.map((each, i) => ({ ...each, view: { yaw: [-30, 20][i % 2] } }))
 await save('drawn-faces.png', render(inTurn, { width: 1200, height: 600 }))

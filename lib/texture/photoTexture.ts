@@ -38,7 +38,7 @@ const COARSER = 2
  * @param view The fit to the photo: a result.
  * @param photo The pixels that the landmarks were found in, upright.
  * @param options.size Texels of a side, 16 to 8192; 1024 by default.
- * @returns A square picture; made on this thread, in about a tenth of a second.
+ * @returns A square picture; made on this thread, in one to two tenths of a second.
  * @throws SfmError INVALID_ARGUMENT
  * @example
  * const mesh = await faceMesh(model, result, 'a1')
