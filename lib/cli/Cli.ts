@@ -1,4 +1,6 @@
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
+import type { FaceDetector } from '../photos/FaceDetector.js'
+import type { readPhoto } from '../photos/readPhoto.js'
 import type { Messages } from './Messages.js'
 import type { Output } from './Output.js'
 
@@ -18,4 +20,8 @@ export interface Engine {
   loadModel(source?: string): Promise<SphereFaceModel>
   /** How many threads calls from now on use. */
   setThreads(count: number): Promise<void>
+  /** What finds the faces of photos; without it they are refused. */
+  loadDetector?(signal: AbortSignal): Promise<Pick<FaceDetector, 'detect' | 'dispose'>>
+  /** What decodes them; sharp by default. */
+  readPhoto?: typeof readPhoto
 }

@@ -3,6 +3,7 @@ import { readObservations } from '../inputs/readObservations.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
 import { fitStream, type Outcome } from './fitStream.js'
+import { LazyDetector } from './LazyDetector.js'
 import { mapOrdered } from './mapOrdered.js'
 import { type Device, type ResultFormat, requireFolder } from './options.js'
 import { ResultFolder } from './ResultFolder.js'
@@ -16,6 +17,9 @@ export interface FitCommandOptions {
   device: Device
   camera?: 'perspective' | 'weak'
   focal?: number
+  as?: 'landmarks' | 'photos'
+  maxFaces?: number
+  minFace?: number
   jobs?: number
   posterior?: boolean
   drawLandmarks?: boolean
@@ -26,7 +30,7 @@ export interface FitCommandOptions {
 /** Faces whose files are written at the same time: the disk is seldom the limit, the encoding is. */
 const WRITERS = 4
 
-/** `sfm fit`: landmarks in, faces out, in the order of the inputs. */
+/** `sfm fit`: photos and landmarks in, faces out, in the order of the inputs. */
 export async function fit(inputs: readonly string[], options: FitCommandOptions, cli: Cli): Promise<number> {
   const { out, messages, signal } = cli
   if (options.joint)
@@ -41,11 +45,28 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
     ...(options.focal && { focal: options.focal }),
     ...(options.posterior && { posterior: true }),
   })
+  const { loadDetector } = cli.engine
+  await using detector =
+    loadDetector &&
+    new LazyDetector(() => {
+      messages.progress('loading the face detector')
+      return loadDetector(signal)
+    })
   try {
     const folder = options.out === undefined ? undefined : await ResultFolder.open(options.out, options.format, model)
     const prints = folder === undefined || options.json === true
     const tally = new Tally()
-    const items = readObservations(inputs, { signal, stdin: cli.stdin })
+    const items = readObservations(inputs, {
+      signal,
+      stdin: cli.stdin,
+      detector,
+      decode: cli.engine.readPhoto,
+      as: options.as,
+      maxFaces: options.maxFaces,
+      minFace: options.minFace,
+      // A focal length that was given counts for photos, too: a camera's note need not be right after an edit.
+      cameraFocal: options.focal === undefined,
+    })
 
     for await (const outcomes of fitStream(fitter, items, { signal })) {
       const lines: unknown[] = []
@@ -54,6 +75,7 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
           write(outcome, folder, options, signal),
         )) {
           tally.add(outcome)
+          if (outcome.item.note !== undefined) messages.say(`${outcome.source}: ${outcome.item.note}`)
           if (!outcome.usable) messages.say(complaint(outcome))
           if (prints) lines.push(record)
           if (messages.showsProgress) messages.progress(tally.toString())

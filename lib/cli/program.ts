@@ -74,6 +74,7 @@ function isAbort(error: unknown): boolean {
 const OWN_ENGINE: Engine = {
   loadModel: async (source) => (await import('../index.js')).SphereFaceModel.load(source),
   setThreads: async (threads) => (await import('../index.js')).configureCpu({ threads }),
+  loadDetector: async (signal) => (await import('../index.js')).FaceDetector.load({ signal }),
 }
 
 function addCommands(program: Command, cli: Cli, finish: (status: number) => void): void {
@@ -119,15 +120,27 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
 
   program
     .command('fit')
-    .description('faces from landmarks')
-    .argument('<INPUT...>', 'landmark files (JSON, JSON Lines, .pts), folders, patterns; - reads standard input')
+    .description('faces from photos and landmarks')
+    .argument(
+      '<INPUT...>',
+      'photos, landmark files (JSON, JSON Lines, .pts), folders, patterns; - reads standard input',
+    )
+    .addOption(
+      new Option('--as <KIND>', 'what the inputs are; their content tells by default').choices(['landmarks', 'photos']),
+    )
+    .option('--max-faces <N>', 'of a photo, the largest; all by default', positiveInteger)
+    .option('--min-face <PX>', 'leaves smaller faces of photos out (default: 32)', positiveNumber)
     .addOption(model())
     .option('--out <DIR>', 'folder to write to; JSON Lines on standard output without it')
     .option('--format <LIST>', RESULT_FORMATS.join(', '), resultFormats, ['json'])
     .option('--draw-landmarks', 'draws the landmarks into png pictures')
     .addOption(where())
     .addOption(new Option('--camera <TYPE>', 'of inputs that do not say').choices(['perspective', 'weak']))
-    .option('--focal <PX>', 'focal length of inputs that do not say; estimated without it', positiveNumber)
+    .option(
+      '--focal <PX>',
+      'focal length of photos, and of landmarks that do not say; as the camera has noted it, or estimated, without it',
+      positiveNumber,
+    )
     .option('--posterior', 'adds what the landmarks say of the identity, for likelihood ratios of sfm compare')
     .option('--jobs <N>', 'threads; as many as the machine has by default', positiveInteger)
     .addOption(json())

@@ -1,4 +1,5 @@
 import type { ModelReference } from '../model/ModelReference.js'
+import type { FaceInfo, ImageInfo } from './Observation.js'
 import type { Posterior } from './Posterior.js'
 
 /** Model space to camera space: `x = rotation * vertex + translation`. */
@@ -37,6 +38,10 @@ export type ResultFiles = Record<string, string>
 export interface FitResult {
   id?: string
   subject?: string
+  /** The observation's, where it has one. */
+  image?: ImageInfo
+  /** Where the face is in the photo, of landmarks that a detector found. */
+  face?: FaceInfo
   /** Which model was fitted: latents and embeddings of different ones mean different things. Shared, not to be written to. */
   model?: ModelReference
   status: FitStatus

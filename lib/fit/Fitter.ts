@@ -6,7 +6,7 @@ import { type NativeFitOptions, type NativeFits, type NativeModel, nativeCall } 
 import type { FitResult } from './FitResult.js'
 import { type FitterOptions, type ResolvedFitterOptions, resolveFitterOptions } from './FitterOptions.js'
 import { type Linearisation, type LineariseOptions, linearisationOf } from './linearise.js'
-import type { Observation } from './Observation.js'
+import type { Observation, ObservationLabel } from './Observation.js'
 import { type PackedObservation, packObservation } from './packObservation.js'
 import { type ResultSizes, resultOf } from './Results.js'
 
@@ -37,7 +37,7 @@ interface Fitted {
   i: number
   count: number
   packed: PackedObservation
-  label: Observation
+  label: ObservationLabel
 }
 
 /**
@@ -120,21 +120,21 @@ export class Fitter {
     const single = !Array.isArray(observations)
     const list = asList<Observation>(observations, 'observations')
     const packed: PackedObservation[] = []
-    // Ids are read now: what a caller changes while the fit runs must not change its results.
-    const labels: Observation[] = []
+    // Labels are read now: what a caller changes while the fit runs must not change its results.
+    const labels: ObservationLabel[] = []
     // Not map, which leaves holes out.
     for (let i = 0; i < list.length; i++) {
       const observation = list[i] as Observation
       const name = single ? 'observation' : `observations[${i}]`
       packed.push(packObservation(observation, this.#model.schemes, this.#options, name))
-      labels.push({ id: observation.id, subject: observation.subject } as Observation)
+      labels.push(labelOf(observation))
     }
     const results = new Array<T>(packed.length)
     const calls = batches(packed, kind.linearise ? LARGEST_LINEARISATION : LARGEST_CALL).map(async (members) => {
       const batch = members.map((member) => packed[member] as PackedObservation)
       const output = await this.#fitBatch(batch, kind, signal)
       for (const [i, member] of members.entries()) {
-        const label = labels[member] as Observation
+        const label = labels[member] as ObservationLabel
         results[member] = make({ output, i, count: members.length, packed: batch[i] as PackedObservation, label })
       }
     })
@@ -180,6 +180,18 @@ export class Fitter {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose()
+  }
+}
+
+/** Copies what a result takes over from its observation. */
+function labelOf({ id, subject, image, face }: Observation): ObservationLabel {
+  return {
+    ...(id != null && { id }),
+    ...(subject != null && { subject }),
+    ...(image && {
+      image: { width: image.width, height: image.height, ...(image.file != null && { file: image.file }) },
+    }),
+    ...(face && { face: { box: [...face.box], score: face.score } }),
   }
 }
 

@@ -8,6 +8,23 @@ export interface CameraInput {
   principal?: readonly [number, number]
 }
 
+/** The image that landmarks are of. */
+export interface ImageInfo {
+  /** Pixels. */
+  width: number
+  height: number
+  /** Its file, for whoever shows the face over it. */
+  file?: string
+}
+
+/** Where a detector saw the face. */
+export interface FaceInfo {
+  /** Left, top, width and height in pixels; it may reach beyond the image. */
+  box: [left: number, top: number, width: number, height: number]
+  /** 0..1: how sure the detector is. */
+  score: number
+}
+
 /** The landmarks of one face in one image (2D) or one scan (3D). One line of a landmark file has this form. */
 export interface Observation {
   /** Returned with the result. */
@@ -15,7 +32,7 @@ export interface Observation {
   /** Whose face it is; a label of the caller's. */
   subject?: string
   /** Size of the image in pixels; without it, and without a camera, the field of view is guessed from the landmarks. */
-  image?: { width: number; height: number }
+  image?: ImageInfo
   /** A scheme of the model: `ibug68`, `mediapipe478`, ... */
   scheme: string
   /**
@@ -33,4 +50,9 @@ export interface Observation {
    */
   noise?: number
   camera?: CameraInput
+  /** Of landmarks that a detector found; comes back with the result. */
+  face?: FaceInfo
 }
+
+/** What a result takes over from its observation. */
+export type ObservationLabel = Pick<Observation, 'id' | 'subject' | 'image' | 'face'>

@@ -2,7 +2,7 @@ import { SfmError } from '../errors.js'
 import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits } from '../native.js'
 import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
-import type { Observation } from './Observation.js'
+import type { ObservationLabel } from './Observation.js'
 import { type Posterior, triangle } from './Posterior.js'
 import { personPosterior } from './personPosterior.js'
 import { posteriorToJson } from './posteriorJson.js'
@@ -76,7 +76,7 @@ export function resultOf(
   i: number,
   sizes: ResultSizes,
   landmarkCount: number,
-  observation: Observation,
+  label: ObservationLabel,
   space: 'perspective' | 'weak' | 'scan',
   withPosterior: boolean,
 ): FitResult {
@@ -109,8 +109,7 @@ export function resultOf(
 
   const usable = at(RECORD.usable) === 1
   return Result.of({
-    ...(observation.id !== undefined && { id: observation.id }),
-    ...(observation.subject !== undefined && { subject: observation.subject }),
+    ...label,
     ...(sizes.reference && { model: sizes.reference }),
     status,
     usable,

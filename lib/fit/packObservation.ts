@@ -1,6 +1,6 @@
 import { invalidArgument, SfmError } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
-import type { CameraInput, Observation } from './Observation.js'
+import type { CameraInput, FaceInfo, Observation } from './Observation.js'
 
 /** An observation in the one form that the native side takes: checked here, once. */
 export interface PackedObservation {
@@ -37,6 +37,7 @@ export function packObservation(
   for (const label of ['id', 'subject'] as const)
     if (observation[label] != null && typeof observation[label] !== 'string')
       throw invalidArgument(`${name}.${label}`, 'a string', observation[label])
+  requireFace(observation.face, `${name}.face`)
   if (typeof observation.scheme !== 'string')
     throw invalidArgument(`${name}.scheme`, 'the name of a landmark scheme', observation.scheme)
   const scheme = schemes.get(observation.scheme)
@@ -58,6 +59,15 @@ export function packObservation(
     confidence,
     camera: packCamera(observation, defaults.focal, name),
   }
+}
+
+function requireFace(face: FaceInfo | undefined, name: string): void {
+  if (face === undefined || face === null) return
+  if (typeof face !== 'object') throw invalidArgument(name, 'an object with "box" and "score"', face)
+  const { box, score } = face
+  if (!Array.isArray(box) || box.length !== 4 || !box.every(Number.isFinite))
+    throw invalidArgument(`${name}.box`, '[left, top, width, height]', box)
+  if (!(score >= 0 && score <= 1)) throw invalidArgument(`${name}.score`, 'a number from 0 to 1', score)
 }
 
 function packPoints(
@@ -154,6 +164,8 @@ function packCamera(
     if (typeof image !== 'object') throw invalidArgument(`${name}.image`, 'an object with "width" and "height"', image)
     positive(image.width, `${name}.image.width`)
     positive(image.height, `${name}.image.height`)
+    if (image.file != null && typeof image.file !== 'string')
+      throw invalidArgument(`${name}.image.file`, 'the name of a file', image.file)
     size = Math.max(image.width, image.height)
     centre = [image.width / 2, image.height / 2]
   }

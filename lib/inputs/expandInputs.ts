@@ -22,6 +22,8 @@ export interface SourceOptions {
   signal?: AbortSignal | undefined
   /** What `-` reads; the process's standard input by default. */
   stdin?: AsyncIterable<Uint8Array> | undefined
+  /** What counts in a directory unless another of its files has the same name: photos give way to their landmarks. */
+  photoExtensions?: readonly string[] | undefined
 }
 
 const GLOB_CHARACTERS = /[*?[\]{}!()]/
@@ -30,8 +32,8 @@ const GLOB_CHARACTERS = /[*?[\]{}!()]/
  * Finds the files that inputs on a command line stand for, in the order given.
  *
  * - a path of a file: that file, whatever its name
- * - a directory: the files right in it with one of the extensions, in the order of their names (by code unit); not
- *   those in its folders, nor hidden ones
+ * - a directory: the files right in it with one of the extensions, and photos that none of those is named after, in
+ *   the order of their names (by code unit); not those in its folders, nor hidden ones
  * - a pattern with `*`, `**`, `?`, `[...]` or `{...}` (in quotes, so that the shell leaves it alone): the files it
  *   matches, in the order of their paths
  * - `-`: standard input
@@ -45,7 +47,7 @@ const GLOB_CHARACTERS = /[*?[\]{}!()]/
 export async function* expandInputs(
   inputs: readonly string[],
   extensions: readonly string[],
-  { signal, stdin }: SourceOptions = {},
+  { signal, stdin, photoExtensions = [] }: SourceOptions = {},
 ): AsyncGenerator<Source> {
   let stdinTaken = false
   const file = (path: string): Source => ({
@@ -69,7 +71,7 @@ export async function* expandInputs(
       }
       const entry = await stat(input).catch(asAbsent)
       if (entry === undefined) yield* (await matches(input)).map(file)
-      else if (entry.isDirectory()) yield* (await filesOf(input, extensions)).map(file)
+      else if (entry.isDirectory()) yield* (await filesOf(input, extensions, photoExtensions)).map(file)
       else yield file(input)
     } catch (error) {
       yield { name: input, stem: stemOf(input), error: asSfmError(error) }
@@ -91,14 +93,22 @@ async function matches(pattern: string): Promise<string[]> {
   return paths.sort(byCodeUnit)
 }
 
-async function filesOf(directory: string, extensions: readonly string[]): Promise<string[]> {
+async function filesOf(
+  directory: string,
+  extensions: readonly string[],
+  photoExtensions: readonly string[],
+): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true })
-  const files = entries
+  const names = entries
     .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
     .map((entry) => entry.name)
-    .filter((name) => extensions.includes(extname(name).toLowerCase()))
-  if (files.length === 0) throw new SfmError('IO', `no ${extensions.join(', ')} file in this directory`)
-  return files.sort(byCodeUnit).map((name) => join(directory, name))
+  const having = (wanted: readonly string[]) => names.filter((name) => wanted.includes(extname(name).toLowerCase()))
+  const files = having(extensions)
+  const stems = new Set(files.map(stemOf))
+  const photos = having(photoExtensions).filter((name) => !stems.has(stemOf(name)))
+  if (files.length + photos.length === 0)
+    throw new SfmError('IO', `no ${[...extensions, ...photoExtensions].join(', ')} file in this directory`)
+  return [...files, ...photos].sort(byCodeUnit).map((name) => join(directory, name))
 }
 
 /** The same on every machine, which no locale's order is. */

@@ -1,4 +1,4 @@
-import type { CameraInput, Observation } from '../fit/Observation.js'
+import type { CameraInput, FaceInfo, ImageInfo, Observation } from '../fit/Observation.js'
 import { unexpected } from './unexpected.js'
 
 /**
@@ -26,6 +26,7 @@ export function parseObservation(value: unknown): Observation {
   if (value.confidence != null) observation.confidence = confidence(value.confidence, observation.points.length)
   if (value.noise != null) observation.noise = positive('noise', value.noise, 'a positive number')
   if (value.camera != null) observation.camera = camera(value.camera)
+  if (value.face != null) observation.face = face(value.face)
   return observation
 }
 
@@ -56,9 +57,23 @@ function points(value: unknown): Array<number[] | null> {
   return value
 }
 
-function image(value: unknown): { width: number; height: number } {
+function image(value: unknown): ImageInfo {
   if (!isRecord(value)) throw unexpected('image', '{ "width": pixels, "height": pixels }', value)
-  return { width: positive('image.width', value.width), height: positive('image.height', value.height) }
+  const size = { width: positive('image.width', value.width), height: positive('image.height', value.height) }
+  if (value.file == null) return size
+  return { ...size, file: text('image.file', value.file, 'the name of a file') }
+}
+
+function face(value: unknown): FaceInfo {
+  if (!isRecord(value)) throw unexpected('face', '{ "box": [left, top, width, height], "score" }', value)
+  const { box, score } = value
+  if (!Array.isArray(box) || box.length !== 4) throw unexpected('face.box', '[left, top, width, height]', box)
+  for (const [i, side] of box.entries()) {
+    if (!Number.isFinite(side)) throw unexpected(`face.box[${i}]`, 'a finite number', side)
+  }
+  if (typeof score !== 'number' || !(score >= 0 && score <= 1))
+    throw unexpected('face.score', 'a number in 0..1', score)
+  return { box: [...box] as FaceInfo['box'], score }
 }
 
 function confidence(value: unknown, count: number): number[] {

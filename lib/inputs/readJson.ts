@@ -1,4 +1,5 @@
 import { SfmError } from '../errors.js'
+import type { Picture } from '../render/Picture.js'
 import { type Line, MAX_LINE_BYTES, readLines } from './readLines.js'
 
 /** One value of a JSON text, or why it could not be read. */
@@ -7,6 +8,12 @@ export type JsonEntry = {
   place: string
   /** From 1 among the values of the text; null for the only one. */
   position: number | null
+  /** What to call it behind the file's name if it has no id of its own; its position by default. */
+  suffix?: string
+  /** What a person should know of it, though it is no error. */
+  note?: string
+  /** Its pixels, where it was found in a photo. */
+  photo?: () => Promise<Picture>
 } & ({ value: unknown; error?: undefined } | { error: SfmError; value?: undefined })
 
 /** A document is held whole, twice: as text and as objects. Whoever has more has JSON Lines. */

@@ -4,7 +4,8 @@ import type { Picture } from '../render/Picture.js'
 import type { SourceOptions } from './expandInputs.js'
 import { parseObservation } from './parseObservation.js'
 import { parsePts } from './parsePts.js'
-import { type InputRecord, readRecords, within } from './readRecords.js'
+import { type FacesOptions, readFaces } from './readFaces.js'
+import { type InputRecord, type RecordOptions, readRecords, within } from './readRecords.js'
 
 /** One observation of the inputs, or why it could not be read. */
 export type ObservationItem = {
@@ -14,23 +15,43 @@ export type ObservationItem = {
   source: string
   /** From 0, over all inputs. */
   index: number
-  /** Reads the photo that the landmarks were found in, where there is one. */
+  /** What a person should know of it, though it is no error. */
+  note?: string
+  /** The photo that the landmarks were found in, if they were; it may be a smaller copy. */
   photo?: () => Promise<Picture>
 } & ({ observation: Observation; error?: undefined } | { error: SfmError; observation?: undefined })
 
+/** How inputs are read. */
+export interface ReadObservationsOptions extends SourceOptions {
+  /** Finds the faces of photos; without it a photo is an item with an error. */
+  detector?: FacesOptions['detector'] | undefined
+  /** What decodes photos; `readPhoto` by default. */
+  decode?: FacesOptions['decode']
+  /** No more of a photo than this many, the largest; all by default. */
+  maxFaces?: number | undefined
+  /** Smaller ones are left out: pixels of the longer side of the landmarks' box (default 32). */
+  minFace?: number | undefined
+  /** Whether to take the focal length that a camera has noted in a photo (default true). */
+  cameraFocal?: boolean | undefined
+  /** What all inputs are; by default each file's content tells. */
+  as?: 'landmarks' | 'photos' | undefined
+}
+
 const EXTENSIONS = ['.json', '.jsonl', '.ndjson', '.pts']
+const PHOTO_EXTENSIONS = ['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']
 
 /**
  * Reads landmarks from files, directories, patterns and standard input (`-`), in order and one at a time: JSON (an
- * object or an array), JSON Lines, `.pts`. What a file holds is told by its content. JSON Lines are streamed: memory
- * does not grow with their number.
+ * object or an array), JSON Lines, `.pts`; and, with a detector, those of the faces in photos. What a file holds is told
+ * by its content. JSON Lines are streamed: memory does not grow with their number.
  *
  * A bad line, file or name is one item with an error (`faces.jsonl:17: points[3]: expected [x, y] or null, ...`), never
- * the end of the stream.
+ * the end of the stream; a photo without a face is as well.
  *
  * @param inputs Paths, patterns and `-`, as on the command line (docs/landmarks.md).
  * @returns Every observation has an id: its own, else its file's name with its position.
- * @throws SfmError ABORTED when the signal fires.
+ * @throws SfmError ABORTED when the signal fires; MISSING_PEER at the first photo, where the detector's packages are
+ *   not installed.
  * @example
  * for await (const { observation, error } of readObservations(['faces.jsonl'])) {
  *   if (error) console.error(error.message)
@@ -39,20 +60,38 @@ const EXTENSIONS = ['.json', '.jsonl', '.ndjson', '.pts']
  */
 export async function* readObservations(
   inputs: readonly string[],
-  options: SourceOptions = {},
+  options: ReadObservationsOptions = {},
 ): AsyncGenerator<ObservationItem> {
-  const wanted = 'landmarks as JSON, JSON Lines or .pts'
-  for await (const record of readRecords(inputs, { ...options, extensions: EXTENSIONS, wanted, parsePts })) {
-    yield toItem(record)
+  for await (const record of readRecords(inputs, recordOptions(options))) yield toItem(record)
+}
+
+function recordOptions(options: ReadObservationsOptions): RecordOptions {
+  const { signal, stdin, detector, decode, maxFaces, minFace, cameraFocal, as } = options
+  const landmarks = { signal, stdin, extensions: EXTENSIONS, wanted: 'landmarks as JSON, JSON Lines or .pts', parsePts }
+  if (detector === undefined || as === 'landmarks') return landmarks
+  const faces = { detector, decode, maxFaces, minFace, cameraFocal, signal }
+  return {
+    ...landmarks,
+    ...(as === 'photos' && { extensions: [], allPhotos: true }),
+    wanted: 'a photo, or landmarks as JSON, JSON Lines or .pts',
+    photoExtensions: PHOTO_EXTENSIONS,
+    readPhoto: (bytes, file) => readFaces(bytes, file, faces),
   }
 }
 
-function toItem({ source, index, defaultId, value, error }: InputRecord): ObservationItem {
+function toItem({ source, index, defaultId, note, photo, value, error }: InputRecord): ObservationItem {
   if (error !== undefined) return { id: defaultId, source, index, error }
   try {
     const observation = parseObservation(value)
     observation.id ??= defaultId
-    return { id: observation.id, source, index, observation }
+    return {
+      id: observation.id,
+      source,
+      index,
+      ...(note !== undefined && { note }),
+      ...(photo && { photo }),
+      observation,
+    }
   } catch (error) {
     if (!(error instanceof SfmError)) throw error
     return { id: ownId(value) ?? defaultId, source, index, error: within(source, error) }

@@ -1,4 +1,5 @@
 import { SfmError } from '../errors.js'
+import type { Picture } from '../render/Picture.js'
 import { asSfmError, expandInputs, type Source, type SourceOptions } from './expandInputs.js'
 import { type JsonEntry, readJson, readJsonLines } from './readJson.js'
 import { type Kind, SNIFF_BYTES, sniff } from './sniff.js'
@@ -13,6 +14,10 @@ export type InputRecord = {
    * What to call the record if it has no id of its own: the file's name, and the position if it holds more than one.
    */
   defaultId: string
+  /** What a person should know of it, though it is no error. */
+  note?: string
+  /** Its pixels, where it was found in a photo. */
+  photo?: () => Promise<Picture>
 } & ({ value: unknown; error?: undefined } | { error: SfmError; value?: undefined })
 
 /** Options of {@link readRecords}. */
@@ -23,10 +28,17 @@ export interface RecordOptions extends SourceOptions {
   wanted: string
   /** Reads a `.pts` file's text; without it such a file is refused. */
   parsePts?: (text: string) => unknown
+  /** Reads a photo; without it pictures are refused. */
+  readPhoto?: ((bytes: Uint8Array, file: string | undefined) => Promise<JsonEntry[]>) | undefined
+  /** Takes every input for a photo, whatever its first bytes say. */
+  allPhotos?: boolean | undefined
 }
 
 /** `.pts` files have one line a point; whatever is longer is no such file. */
 const MAX_PTS_BYTES = 4 * 1024 * 1024
+
+/** A photo is held whole. */
+const MAX_PHOTO_BYTES = 512 * 1024 * 1024
 
 /**
  * Reads the records of files, directories, patterns and standard input (see expandInputs) in order, one at a time.
@@ -46,7 +58,9 @@ export async function* readRecords(inputs: readonly string[], options: RecordOpt
       const record = {
         source: source.name + entry.place,
         index: index++,
-        defaultId: entry.position === null ? source.stem : `${source.stem}-${entry.position}`,
+        defaultId: source.stem + (entry.suffix ?? (entry.position === null ? '' : `-${entry.position}`)),
+        ...(entry.note !== undefined && { note: entry.note }),
+        ...(entry.photo && { photo: entry.photo }),
       }
       if (entry.error === undefined) yield { ...record, value: entry.value }
       else yield { ...record, error: within(record.source, entry.error) }
@@ -64,20 +78,24 @@ async function* readSource(source: Source, options: RecordOptions): AsyncGenerat
     if (source.error !== undefined) throw source.error
     const { head, bytes } = await peek(source.open(), SNIFF_BYTES)
     const kind = sniff(head, source.name)
-    if (kind.family === 'lines') yield* readJsonLines(bytes)
+    if (options.readPhoto !== undefined && (options.allPhotos || kind.family === 'photo')) {
+      yield* await options.readPhoto(await readAll(bytes, MAX_PHOTO_BYTES), source.live ? undefined : source.name)
+    } else if (kind.family === 'lines') yield* readJsonLines(bytes)
     else if (kind.family === 'json') yield* readJson(bytes, source.live)
     else if (kind.family === 'pts' && options.parsePts !== undefined) {
       yield { place: '', position: null, value: options.parsePts(await readText(bytes, MAX_PTS_BYTES)) }
     } else throw refusal(kind, options.wanted)
   } catch (error) {
     if (options.signal?.aborted) throw new SfmError('ABORTED', 'reading was aborted', { cause: options.signal.reason })
+    // Without the detector no photo can be read, and that is better said once than of each.
+    if (error instanceof SfmError && error.code === 'MISSING_PEER') throw error
     yield { place: '', position: null, error: asSfmError(error) }
   }
 }
 
 function refusal(kind: Kind, wanted: string): SfmError {
   const hint: Partial<Record<Kind['family'], string>> = {
-    photo: '; finding landmarks in pictures is not part of this version',
+    photo: '; sfm fit finds the faces in photos',
     mesh: '; fitting scans and meshes is not part of this version',
     model: ', which is given with --model',
   }
@@ -121,6 +139,10 @@ async function peek(
 }
 
 async function readText(bytes: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+  return (await readAll(bytes, limit)).toString('utf8').replace(/^\uFEFF/, '')
+}
+
+async function readAll(bytes: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of bytes) {
@@ -129,6 +151,4 @@ async function readText(bytes: AsyncIterable<Uint8Array>, limit: number): Promis
     if (length > limit) throw new SfmError('INVALID_INPUT', `longer than ${limit / 1024 / 1024} MiB`)
   }
   return Buffer.concat(chunks)
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
 }

@@ -1,9 +1,11 @@
 import type { Latents } from '../decode/Latents.js'
 import type { Pose } from '../fit/FitResult.js'
+import type { ImageInfo } from '../fit/Observation.js'
 import type { ModelData } from '../model/ModelData.js'
 import type { Picture } from '../render/Picture.js'
 import { encodePng } from '../render/png.js'
 import { render } from '../render/render.js'
+import { scaledView } from '../render/scaledView.js'
 import type { FitView } from '../render/View.js'
 import { photoTexture } from '../texture/photoTexture.js'
 import { encodeViewer } from '../viewer/encodeViewer.js'
@@ -13,15 +15,18 @@ import { faceMesh, type MeshModel } from './faceMesh.js'
 import type { Mesh } from './Mesh.js'
 import { encodeMesh } from './writeMesh.js'
 
+/** How a camera saw the face, in pixels of an image of this size. */
+type View = FitView & { pose: Partial<Pick<Pose, 'yaw' | 'pitch' | 'roll'>>; image?: ImageInfo }
+
 /** A face, and what is known of the picture that it comes from. */
 export interface FaceToEncode {
   name: string
   latents: Latents
   /** The fit, where there was a camera. */
-  view?: (FitView & { pose: Partial<Pick<Pose, 'yaw' | 'pitch' | 'roll'>> }) | undefined
-  /** The pixels that the camera saw. */
+  view?: View | undefined
+  /** The pixels that the camera saw, or a copy of them in another size than the `image` of the view. */
   photo?: Picture | undefined
-  /** To be drawn into pictures. */
+  /** To be drawn into pictures, in pixels of the image. */
   landmarks?: ReadonlyArray<readonly number[] | null> | undefined
 }
 
@@ -34,7 +39,7 @@ export class FaceFiles {
 
   constructor(model: MeshModel, face: FaceToEncode) {
     this.#model = model
-    this.#face = face
+    this.#face = inPixelsOfPhoto(face)
   }
 
   /** @throws SfmError as {@link encodeMesh}, {@link render}, {@link photoTexture}, {@link encodeViewer}. */
@@ -91,6 +96,15 @@ export class FaceFiles {
       ...(Number.isFinite(yaw) && { head: { yaw, pitch, roll } }),
     }
   }
+}
+
+function inPixelsOfPhoto(face: FaceToEncode): FaceToEncode {
+  const { view, photo, landmarks } = face
+  if (!view?.image || !photo) return face
+  const scale = photo.width / view.image.width
+  if (scale === 1) return face
+  const scaled = landmarks?.map((point) => point?.map((coordinate) => scale * coordinate) ?? null)
+  return { ...face, view: scaledView(view, scale), landmarks: scaled }
 }
 
 function byName({ metadata }: ModelData, { expression = {} }: Latents): Record<string, number> {

@@ -1,3 +1,4 @@
+import { findPeer } from '../photos/peers.js'
 import { checkPicture, type Picture } from '../render/Picture.js'
 import { encodePng } from '../render/png.js'
 
@@ -19,7 +20,7 @@ type Sharp = (
 }
 
 /** Looked for once; null where it is not installed. */
-let sharp: Promise<Sharp | null> | undefined
+let sharp: Sharp | null | undefined
 
 /**
  * A picture for a file that should be small: JPEG where the optional package `sharp` is installed, else PNG. A picture
@@ -28,8 +29,8 @@ let sharp: Promise<Sharp | null> | undefined
 export async function encodeTexture(picture: Picture): Promise<EncodedPicture> {
   checkPicture(picture, 'texture')
   const { width, height, data } = picture
-  sharp ??= findSharp()
-  const encoder = isOpaque(picture) ? await sharp : null
+  if (sharp === undefined) sharp = findPeer<Sharp>('sharp') ?? null
+  const encoder = isOpaque(picture) ? sharp : null
   if (encoder === null) return { bytes: await encodePng(picture), mimeType: 'image/png' }
   const pixels = encoder(data, { raw: { width, height, channels: 4 } }).removeAlpha()
   const bytes = await pixels.jpeg({ quality: QUALITY, chromaSubsampling: '4:4:4' }).toBuffer()
@@ -39,13 +40,4 @@ export async function encodeTexture(picture: Picture): Promise<EncodedPicture> {
 function isOpaque({ data }: Picture): boolean {
   for (let at = 3; at < data.length; at += 4) if (data[at] !== 255) return false
   return true
-}
-
-async function findSharp(): Promise<Sharp | null> {
-  // Not a literal, so that the types are not asked for where the package is not there.
-  const name: string = 'sharp'
-  return import(name).then(
-    (module) => module.default as Sharp,
-    () => null,
-  )
 }

@@ -235,6 +235,7 @@ describe('a fit result', async () => {
           'expression',
           'identity',
           'identity_uncertainty',
+          ...(observation.image ? ['image'] : []),
           'iterations',
           'message',
           'model',
@@ -246,6 +247,7 @@ describe('a fit result', async () => {
           'usable',
         ].sort(),
       )
+      expect(json.image).toEqual(observation.image)
       expect(json.identity).toEqual([...result.identity])
       expect(json.embedding).toEqual([...result.embedding])
       expect(json.expression).toEqual(result.expression)

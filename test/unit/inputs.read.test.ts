@@ -193,7 +193,7 @@ describe('readObservations', () => {
       'nowhere.json: no such file or directory',
       'nothing/*.json: no file matches this pattern',
       'empty: no .json, .jsonl, .ndjson, .pts file in this directory',
-      'set/c.png: expected landmarks as JSON, JSON Lines or .pts, received a PNG picture; finding landmarks in pictures is not part of this version',
+      'set/c.png: expected landmarks as JSON, JSON Lines or .pts, received a PNG picture; sfm fit finds the faces in photos',
       undefined,
     ])
     expect(items.map(({ error }) => error?.code)).toEqual(['IO', 'IO', 'IO', 'INVALID_INPUT', undefined])
