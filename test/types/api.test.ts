@@ -6,10 +6,12 @@ import {
   compare,
   configureCpu,
   type DecodeOptions,
+  type DetectedFace,
   type Device,
   devices,
   type ERROR_CODES,
   type ErrorCode,
+  FaceDetector,
   type FitResult,
   type FitStatus,
   type Fitter,
@@ -20,8 +22,11 @@ import {
   lift,
   type ModelData,
   type Observation,
+  type Photo,
+  type Picture,
   type Pose,
   type Posterior,
+  readPhoto,
   SfmError,
   SphereFaceModel,
 } from '../../lib/index.js'
@@ -122,6 +127,22 @@ describe('fitting', () => {
       if (result.camera?.type === 'perspective') return expectTypeOf(result.camera.focal).toEqualTypeOf<number>()
       if (result.camera?.type === 'weak') return expectTypeOf(result.camera.scale).toEqualTypeOf<number>()
       return expectTypeOf(result.camera).toEqualTypeOf<null>()
+    })
+  })
+})
+
+describe('photos', () => {
+  it('gives observations of what it finds, in anything that shows something', () => {
+    expectTypeOf<DetectedFace>().toExtend<Observation>()
+    expectTypeOf<FaceDetector>().toExtend<Disposable & AsyncDisposable>()
+    expectTypeOf<Photo['pixels']>().toEqualTypeOf<Picture>()
+    compiled(async () => {
+      const detector = await FaceDetector.load()
+      const photo = await readPhoto(new URL('file:///photo.jpg'), { longestSide: 4096 })
+      for (const shown of [photo, photo.pixels, 'photo.jpg', new Uint8Array(8)]) await detector.detect(shown)
+      await fitter.fit(await detector.detect(photo, { maxFaces: 1, minFace: 64 }))
+      // @ts-expect-error A size is no picture.
+      await detector.detect({ width: 8, height: 8 })
     })
   })
 })
