@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { throwIfAborted } from '../aborts.js'
 import { requireOptions } from '../decode/Latents.js'
 import { invalidArgument, SfmError } from '../errors.js'
-import type { Picture } from '../render/Picture.js'
+import { LONGEST_SIDE, type Picture } from '../render/Picture.js'
 import { focalInPixels, parseExif } from './exif.js'
 import type { Photo } from './Photo.js'
 import { loadPeer } from './peers.js'
@@ -13,7 +13,7 @@ export type PhotoSource = string | URL | Uint8Array | ArrayBuffer
 /** Options of {@link readPhoto}. */
 export interface ReadPhotoOptions {
   signal?: AbortSignal | undefined
-  /** A photo with a longer side has its `pixels` reduced to this; none has by default. */
+  /** A photo with a longer side has its `pixels` reduced to this; 16384 by default, the most that a picture may have. */
   longestSide?: number | undefined
   /** A photo with more pixels is refused before it is decoded (default 128 million, 512 MB decoded). */
   maxPixels?: number
@@ -57,8 +57,9 @@ const READABLE = 'JPEG, PNG, WebP, GIF, TIFF or AVIF'
  */
 export async function readPhoto(source: PhotoSource, options: ReadPhotoOptions = {}): Promise<Photo> {
   requireOptions(options)
-  const { signal, longestSide, maxPixels = 128e6 } = options
-  if (longestSide !== undefined) requirePositive('longestSide', longestSide)
+  const { signal, longestSide = LONGEST_SIDE, maxPixels = 128e6 } = options
+  requirePositive('longestSide', longestSide)
+  if (longestSide > LONGEST_SIDE) throw invalidArgument('longestSide', `at most ${LONGEST_SIDE}`, longestSide)
   requirePositive('maxPixels', maxPixels)
   throwIfAborted(signal)
   const bytes = await readBytes(source, signal)
@@ -81,12 +82,10 @@ export async function readPhoto(source: PhotoSource, options: ReadPhotoOptions =
   }
 }
 
-async function decode(image: Sharp, longestSide: number | undefined): Promise<Picture> {
-  const upright = image.rotate()
-  const sized = longestSide
-    ? upright.resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true })
-    : upright
-  const { data, info } = await sized
+async function decode(image: Sharp, longestSide: number): Promise<Picture> {
+  const { data, info } = await image
+    .rotate()
+    .resize({ width: longestSide, height: longestSide, fit: 'inside', withoutEnlargement: true })
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')
     .ensureAlpha()

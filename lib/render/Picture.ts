@@ -9,7 +9,7 @@ export interface Picture {
 }
 
 /** The longest side of a picture: what every viewer and format takes. */
-const LONGEST_SIDE = 16_384
+export const LONGEST_SIDE = 16_384
 
 /** The most pixels of a picture: a quarter of a gigabyte. */
 const MOST_PIXELS = 2 ** 26

@@ -155,6 +155,15 @@ describeWithPeers('photos', () => {
     expect(apart(face!, enlarged)).toBeLessThan(0.03)
   })
 
+  it('of any shape can be searched', async () => {
+    const strip = { create: { width: 20_000, height: 40, channels: 3, background: '#765' } }
+    const photo = await library.readPhoto(await testSharp(strip).png().toBuffer())
+    expect(photo).toMatchObject({ width: 20_000, height: 40, pixels: { width: 16_384, height: 33 } })
+    expect(await detector.detect(photo)).toEqual([])
+    const line = { create: { width: 1, height: 5000, channels: 3, background: '#765' } }
+    expect(await detector.detect(await testSharp(line).png().toBuffer())).toEqual([])
+  })
+
   it('tell the focal length where the camera has noted it', async () => {
     const noted = testSharp(png)
       .withExif({ IFD2: { FocalLengthIn35mmFilm: '35' } })
@@ -224,6 +233,7 @@ describeWithPeers('photos', () => {
     await expectSfmRejection(readPhoto('nowhere.jpg'), 'IO', /nowhere\.jpg/)
     await expectSfmRejection(readPhoto(7 as never), 'INVALID_ARGUMENT', /source: expected a path/)
     await expectSfmRejection(readPhoto(png, { longestSide: 0 }), 'INVALID_ARGUMENT', /longestSide/)
+    await expectSfmRejection(readPhoto(png, { longestSide: 20_000 }), 'INVALID_ARGUMENT', /at most 16384/)
     await refusal(
       detector.detect({ width: 2, height: 2, data: new Uint8Array(3) }),
       'INVALID_ARGUMENT',
