@@ -3,6 +3,7 @@ import { DEFAULT_MIN_FACE, type DetectedFace, type FaceDetector, faceSize } from
 import { isPlain } from '../photos/isPlain.js'
 import type { Photo } from '../photos/Photo.js'
 import { readPhoto } from '../photos/readPhoto.js'
+import type { RecentPictures } from './RecentPictures.js'
 import type { JsonEntry } from './readJson.js'
 
 /** Enough for every face that is large enough to be fitted, and a bound on what is held of a stream of photos. */
@@ -20,6 +21,8 @@ export interface FacesOptions {
   minFace?: number | undefined
   /** Whether to take the focal length that the camera has noted (default true). */
   cameraFocal?: boolean | undefined
+  /** Holds pixels for whoever shows the faces over them. */
+  recent: RecentPictures
   signal?: AbortSignal | undefined
 }
 
@@ -33,14 +36,25 @@ export interface FacesOptions {
 export async function readFaces(
   bytes: Uint8Array,
   file: string | undefined,
-  { detector, decode = readPhoto, maxFaces, minFace = DEFAULT_MIN_FACE, cameraFocal = true, signal }: FacesOptions,
+  {
+    detector,
+    decode = readPhoto,
+    maxFaces,
+    minFace = DEFAULT_MIN_FACE,
+    cameraFocal = true,
+    recent,
+    signal,
+  }: FacesOptions,
 ): Promise<JsonEntry[]> {
   const photo = await decode(bytes, { signal, longestSide: LONGEST_SIDE })
   const all = await detector.detect(photo, { minFace: 0, signal })
   const faces = all.filter((face) => faceSize(face) >= minFace).slice(0, maxFaces)
   if (faces.length === 0) throw new SfmError('INVALID_INPUT', reason(photo, all, minFace))
   const frames = photo.frames > 1 ? { note: `the first of its ${photo.frames} pictures is used` } : {}
-  const pixels = async () => photo.pixels
+  const pixels = recent.keep(photo.pixels, async () => {
+    const again = await decode(file ?? bytes, { longestSide: LONGEST_SIDE })
+    return again.pixels
+  })
   return faces.map((face, i) => {
     const suffix = faces.length === 1 ? '' : `#${i}`
     const { camera, image, ...rest } = face

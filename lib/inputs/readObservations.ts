@@ -4,6 +4,7 @@ import type { Picture } from '../render/Picture.js'
 import type { SourceOptions } from './expandInputs.js'
 import { parseObservation } from './parseObservation.js'
 import { parsePts } from './parsePts.js'
+import { RecentPictures } from './RecentPictures.js'
 import { type FacesOptions, readFaces } from './readFaces.js'
 import { type InputRecord, type RecordOptions, readRecords, within } from './readRecords.js'
 
@@ -69,7 +70,7 @@ function recordOptions(options: ReadObservationsOptions): RecordOptions {
   const { signal, stdin, detector, decode, maxFaces, minFace, cameraFocal, as } = options
   const landmarks = { signal, stdin, extensions: EXTENSIONS, wanted: 'landmarks as JSON, JSON Lines or .pts', parsePts }
   if (detector === undefined || as === 'landmarks') return landmarks
-  const faces = { detector, decode, maxFaces, minFace, cameraFocal, signal }
+  const faces = { detector, decode, maxFaces, minFace, cameraFocal, recent: new RecentPictures(), signal }
   return {
     ...landmarks,
     ...(as === 'photos' && { extensions: [], allPhotos: true }),

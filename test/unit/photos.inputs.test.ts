@@ -2,6 +2,8 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable, Writable } from 'node:stream'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 // @ts-expect-error The package has no types.
 import { PNG } from 'pngjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -120,6 +122,26 @@ describe('photos among inputs', () => {
     await save('a.jpg', { ...ONE, focal: 812 })
     expect((await read([at('a.jpg')]))[0]!.observation?.camera).toEqual({ focal: 812 })
     expect((await read([at('a.jpg')], { cameraFocal: false }))[0]!.observation?.camera).toBeUndefined()
+  })
+
+  it('leave memory when there are many, and are decoded anew for whoever asks for their pixels', async () => {
+    setFlagsFromString('--expose-gc')
+    const collectGarbage: () => void = runInNewContext('gc')
+    for (let i = 0; i < 10; i++) await save(`${i}.jpg`, { ...ONE, width: 64 + i })
+    let decoded = 0
+    const decode: typeof fakeReadPhoto = (...args) => {
+      decoded++
+      return fakeReadPhoto(...args)
+    }
+    const items = await read([at('*.jpg')], { decode })
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    collectGarbage()
+    expect(await items.at(-1)!.photo!()).toMatchObject({ width: 73 })
+    expect(decoded).toBe(10)
+    const first = await items[0]!.photo!()
+    expect([first.width, decoded]).toEqual([64, 11])
+    expect(await items[0]!.photo!()).toBe(first)
+    expect(decoded).toBe(11)
   })
 
   it('in a directory give way to landmarks of the same name', async () => {
