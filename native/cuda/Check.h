@@ -1,0 +1,18 @@
+// CUDA's status codes as typed errors.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+namespace sfm::cuda {
+
+// Throws Error: OUT_OF_MEMORY, DEVICE_UNAVAILABLE where there is no device, none that this build has code for, or the
+// device was lost, INTERNAL for what only a mistake of ours can bring about. `what` is what was being done.
+void check(cudaError_t status, const char* what);
+
+// After a launch.
+void checkLaunch(const char* kernel);
+
+// Whether nothing more can be done on the device in this process: every later call fails alike.
+bool isFatal(cudaError_t status);
+
+}  // namespace sfm::cuda

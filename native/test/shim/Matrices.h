@@ -1,0 +1,143 @@
+// The matrix instructions of a warp in plain C++, by the layouts that the PTX manual gives for their fragments.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "core/Half.h"
+#include "test/shim/Grid.h"
+
+namespace sfm::shim {
+
+// To the nearest 16-bit float, ties to even.
+inline uint16_t roundToHalf(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const uint32_t sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
+  if (magnitude >= 0x47800000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 2^16 and more
+  const uint32_t exponent = magnitude >> 23;
+  // The mantissa in steps of the result: 13 bits fewer, and fewer still below 2^-14.
+  const uint32_t shift = exponent >= 113 ? 13 : 126 - exponent;
+  if (shift > 24) return static_cast<uint16_t>(sign);
+  const uint32_t mantissa = (magnitude & 0x7fffffu) | 0x800000u;
+  uint32_t steps = mantissa >> shift;
+  const uint32_t rest = mantissa & ((1u << shift) - 1), middle = 1u << (shift - 1);
+  if (rest > middle || (rest == middle && (steps & 1))) ++steps;
+  // The leading bit counts as one of the exponent; a carry is right as well.
+  return static_cast<uint16_t>(sign | (exponent >= 113 ? steps + ((exponent - 113) << 10) : steps));
+}
+
+struct ProductLane {
+  float d[4];
+  uint32_t a[4];
+  uint32_t b[2];
+};
+
+struct Quad {
+  float d[4];
+};
+
+// d[16,8] += a[16,k] b[k,8]; `aAt` and `bAt` give elements, by row and column, from the 32 lanes' registers. Sums are
+// made in double precision: the hardware keeps at least single.
+template <int kDepth, class A, class B>
+void multiplyAdd(const LaneData* in, LaneData* out, A aAt, B bAt) {
+  ProductLane lanes[kWarp];
+  for (unsigned i = 0; i < kWarp; ++i) lanes[i] = valueOf<ProductLane>(in[i]);
+  for (unsigned i = 0; i < kWarp; ++i) {
+    Quad to;
+    for (unsigned c = 0; c < 4; ++c) {
+      const unsigned row = i / 4 + (c / 2) * 8, column = 2 * (i % 4) + c % 2;
+      double sum = lanes[i].d[c];
+      for (unsigned k = 0; k < kDepth; ++k)
+        sum += static_cast<double>(aAt(lanes, row, k)) * static_cast<double>(bAt(lanes, k, column));
+      to.d[c] = static_cast<float>(sum);
+    }
+    out[i] = laneData(to);
+  }
+}
+
+inline float halfOf(uint32_t pair, unsigned which) { return halfToFloat(static_cast<uint16_t>(pair >> (16 * which))); }
+
+inline void requireWarp(uint32_t given) {
+  if (given != 0xffffffffu) throw Fault("a matrix instruction takes a whole warp");
+}
+
+inline void multiplyAdd16x8x16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
+                               std::source_location where) {
+  ProductLane mine;
+  std::memcpy(mine.d, d, sizeof mine.d);
+  std::memcpy(mine.a, a, sizeof mine.a);
+  std::memcpy(mine.b, b, sizeof mine.b);
+  const auto combine = [](const LaneData* in, uint32_t given, LaneData* out) {
+    requireWarp(given);
+    multiplyAdd<16>(
+        in, out,
+        [](const ProductLane* lanes, unsigned row, unsigned k) {
+          return halfOf(lanes[row % 8 * 4 + k % 8 / 2].a[row / 8 + 2 * (k / 8)], k % 2);
+        },
+        [](const ProductLane* lanes, unsigned k, unsigned column) {
+          return halfOf(lanes[column * 4 + k % 8 / 2].b[k / 8], k % 2);
+        });
+  };
+  const Quad result = collect<Quad>(0xffffffffu, mine, combine, where);
+  std::memcpy(d, result.d, sizeof result.d);
+}
+
+inline float tf32Of(uint32_t bits) {
+  bits &= 0xffffe000u;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+inline void multiplyAdd16x8x8(float (&d)[4], const float (&a)[4], const float (&b)[2], std::source_location where) {
+  ProductLane mine;
+  std::memcpy(mine.d, d, sizeof mine.d);
+  std::memcpy(mine.a, a, sizeof mine.a);
+  std::memcpy(mine.b, b, sizeof mine.b);
+  const auto combine = [](const LaneData* in, uint32_t given, LaneData* out) {
+    requireWarp(given);
+    multiplyAdd<8>(
+        in, out,
+        [](const ProductLane* lanes, unsigned row, unsigned k) {
+          return tf32Of(lanes[row % 8 * 4 + k % 4].a[row / 8 + 2 * (k / 4)]);
+        },
+        [](const ProductLane* lanes, unsigned k, unsigned column) {
+          return tf32Of(lanes[column * 4 + k % 4].b[k / 4]);
+        });
+  };
+  const Quad result = collect<Quad>(0xffffffffu, mine, combine, where);
+  std::memcpy(d, result.d, sizeof result.d);
+}
+
+inline void loadMatrices(uint32_t (&to)[4], const void* row, bool transposed, std::source_location where) {
+  struct Row {
+    const void* at;
+    bool transposed;
+  };
+  struct Registers {
+    uint32_t r[4];
+  };
+  if (reinterpret_cast<uintptr_t>(row) % 16 != 0) throw Fault("a matrix's row is not aligned to 16 bytes");
+  const auto combine = [](const LaneData* in, uint32_t given, LaneData* out) {
+    requireWarp(given);
+    uint16_t matrices[4][8][8];
+    for (unsigned i = 0; i < kWarp; ++i) std::memcpy(matrices[i / 8][i % 8], valueOf<Row>(in[i]).at, 16);
+    for (unsigned i = 0; i < kWarp; ++i) {
+      Registers registers;
+      const unsigned g = i / 4, t = i % 4;
+      for (unsigned m = 0; m < 4; ++m) {
+        const bool turned = valueOf<Row>(in[i]).transposed;
+        const uint32_t low = turned ? matrices[m][2 * t][g] : matrices[m][g][2 * t],
+                       high = turned ? matrices[m][2 * t + 1][g] : matrices[m][g][2 * t + 1];
+        registers.r[m] = low | high << 16;
+      }
+      out[i] = laneData(registers);
+    }
+  };
+  const Registers result = collect<Registers>(0xffffffffu, Row{row, transposed}, combine, where);
+  std::memcpy(to, result.r, sizeof result.r);
+}
+
+}  // namespace sfm::shim
