@@ -91,20 +91,7 @@ void FitBatch::store(int i, const FitSolution& s) {
     for (size_t c = 0; c < triangle; ++c) to[c] = static_cast<float>(s.information[c]);
     for (int c = 0; c < model->tangentCount(); ++c) to[triangle + c] = static_cast<float>(s.shift[c]);
   }
-  double* record = records.data() + static_cast<size_t>(i) * kRecordSize;
-  record[kRecordStatus] = static_cast<double>(s.status);
-  record[kRecordFailure] = static_cast<double>(s.failure);
-  record[kRecordUsable] = s.usable ? 1 : 0;
-  record[kRecordIterations] = s.iterations;
-  record[kRecordInitialCost] = s.initialCost;
-  record[kRecordFinalCost] = s.finalCost;
-  record[kRecordRmse] = s.rmse;
-  record[kRecordUncertainty] = s.uncertainty;
-  for (int c = 0; c < 9; ++c) record[kRecordRotation + c] = s.rotation[c];
-  for (int c = 0; c < 3; ++c) record[kRecordTranslation + c] = s.translation[c];
-  record[kRecordFocal] = s.focal;
-  record[kRecordScale] = s.scale;
-  for (int c = 0; c < 2; ++c) record[kRecordPrincipal + c] = s.principal[c];
+  writeRecord(s, records.data() + static_cast<size_t>(i) * kRecordSize);
 }
 
 }  // namespace sfm

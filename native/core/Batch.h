@@ -8,29 +8,11 @@
 #include "core/AlignedBuffer.h"
 #include "core/FaceModel.h"
 #include "core/Fit.h"
+#include "core/FitRecord.h"
 #include "core/LandmarkBasis.h"
 #include "core/Posterior.h"
 
 namespace sfm {
-
-// The numbers of one fit besides its arrays, in the order in which they cross to JavaScript (lib/fit/Results.ts reads
-// them).
-enum FitRecord {
-  kRecordStatus,
-  kRecordFailure,
-  kRecordUsable,
-  kRecordIterations,
-  kRecordInitialCost,
-  kRecordFinalCost,
-  kRecordRmse,
-  kRecordUncertainty,
-  kRecordRotation,  // 9
-  kRecordTranslation = kRecordRotation + 9,  // 3
-  kRecordFocal = kRecordTranslation + 3,
-  kRecordScale,
-  kRecordPrincipal,  // 2
-  kRecordSize = kRecordPrincipal + 2,
-};
 
 // A landmark scheme of a model, for fitting and for decoding its points alone.
 struct LandmarkScheme {

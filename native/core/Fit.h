@@ -1,9 +1,12 @@
 // A batch of fits as plain numbers: what every backend takes and gives.
 #pragma once
 
+#include <math.h>
+
 #include <cstdint>
 #include <string>
 
+#include "core/Platform.h"
 #include "core/RobustLoss.h"
 
 namespace sfm {
@@ -91,6 +94,16 @@ struct FitSolution {
   double* shift = nullptr;  // [D]
   const FitLinearisation* linearisation = nullptr;
 };
+
+// Whether what a fit has reported, its failure apart, is to be used: a face whose landmarks miss by more than a
+// centimetre is not that face.
+SFM_HD bool isUsable(const FitSolution& solution) {
+  constexpr double kPlausibleError = 10;  // mm
+  return isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * solution.scale;
+}
+
+// Where an expression is in its bounds.
+enum BoundState : signed char { kAtLower = -1, kFree = 0, kAtUpper = 1 };
 
 constexpr int kPoseCapacity = 7;  // 3 rotation, then (p, q, log s[, log f]) or 3 translation
 constexpr int kMinimumImageLandmarks = 6;

@@ -1,9 +1,11 @@
-// A pose to start from: the mean face's, in closed form, refined by a few steps on the pose alone.
+// A pose to start from: the mean face's, in closed form, refined by a few steps on the pose alone. What goes through the
+// landmarks is shared by the lanes that work on the problem; all else every lane does.
 #pragma once
 
 #include <math.h>
 
 #include "core/Camera.h"
+#include "core/Lanes.h"
 #include "core/Rotation.h"
 
 namespace sfm {
@@ -17,26 +19,31 @@ struct PosePoint {
 
 struct PoseMoments {
   double weight;
-  double model[3];     // centroids
+  double model[3];  // centroids
   double observed[3];
-  double modelSpread[9];      // sum w (m - mbar)(m - mbar)^T / sum w
-  double observedSpread[9];   // likewise of the observations
-  double crossMoment[9];      // sum w (o - obar)(m - mbar)^T / sum w
+  double modelSpread[9];  // sum w (m - mbar)(m - mbar)^T / sum w
+  double observedSpread[9];  // likewise of the observations
+  double crossMoment[9];  // sum w (o - obar)(m - mbar)^T / sum w
 };
 
-SFM_HD PoseMoments poseMoments(const PosePoint* points, int count, int dimensions) {
+// `points[i]` is landmark i, a PosePoint.
+template <class Lanes, class Points>
+SFM_HD PoseMoments poseMoments(const Lanes& lanes, const Points& points, int count, int dimensions) {
   PoseMoments m = {};
-  for (int i = 0; i < count; ++i) {
+  for (int i = lanes.first(); i < count; i += lanes.stride()) {
     const PosePoint& point = points[i];
     m.weight += point.weight;
     for (int a = 0; a < 3; ++a) m.model[a] += point.weight * point.model[a];
     for (int a = 0; a < dimensions; ++a) m.observed[a] += point.weight * point.observed[a];
   }
+  lanes.sum(&m.weight, 1);
+  lanes.sum(m.model, 3);
+  lanes.sum(m.observed, dimensions);
   for (int a = 0; a < 3; ++a) {
     m.model[a] /= m.weight;
     m.observed[a] /= m.weight;
   }
-  for (int i = 0; i < count; ++i) {
+  for (int i = lanes.first(); i < count; i += lanes.stride()) {
     const PosePoint& point = points[i];
     double model[3], observed[3] = {0, 0, 0};
     for (int a = 0; a < 3; ++a) model[a] = point.model[a] - m.model[a];
@@ -49,6 +56,9 @@ SFM_HD PoseMoments poseMoments(const PosePoint* points, int count, int dimension
       }
     }
   }
+  lanes.sum(m.modelSpread, 9);
+  lanes.sum(m.observedSpread, 9);
+  lanes.sum(m.crossMoment, 9);
   return m;
 }
 
@@ -126,8 +136,9 @@ SFM_HD bool solveSmall(double* a, double* b, int n) {
 // Gauss-Newton on the six numbers of the pose with Student-t weights of a generous width (the mean face is a few mm off
 // everywhere). Returns a robust cost per unit of weight (0 to 1) of the best pose seen, which `pose` then holds;
 // infinity if it lies behind the camera.
-SFM_HD double refinePose(const PosePoint* points, int count, double inverseFocal, double widthMm, int iterations,
-                         ImagePose* pose) {
+template <class Lanes, class Points>
+SFM_HD double refinePose(const Lanes& lanes, const Points& points, int count, double inverseFocal, double widthMm,
+                         int iterations, ImagePose* pose) {
   ImagePose current = *pose;
   double best = HUGE_VAL;
   const double width = widthMm * exp(pose->logScale);
@@ -135,7 +146,7 @@ SFM_HD double refinePose(const PosePoint* points, int count, double inverseFocal
     double h[36] = {0}, g[6] = {0};
     double cost = 0, total = 0;
     const double scale = exp(current.logScale);
-    for (int i = 0; i < count; ++i) {
+    for (int i = lanes.first(); i < count; i += lanes.stride()) {
       const PosePoint& point = points[i];
       double x[3];
       for (int a = 0; a < 3; ++a)
@@ -165,12 +176,16 @@ SFM_HD double refinePose(const PosePoint* points, int count, double inverseFocal
         }
       }
     }
+    lanes.sum(&cost, 1);
+    lanes.sum(&total, 1);
     cost = cost < HUGE_VAL ? cost / total : cost;
     if (cost < best) {
       best = cost;
       *pose = current;
     }
     if (iteration == iterations || !(cost < HUGE_VAL)) break;
+    for (int c = 0; c < 6; ++c) lanes.sum(h + 6 * c, c + 1);
+    lanes.sum(g, 6);
     for (int c = 0; c < 6; ++c) h[7 * c] *= 1 + 1e-3;
     if (!solveSmall(h, g, 6)) break;
     const double turn = sqrt(g[0] * g[0] + g[1] * g[1] + g[2] * g[2]);

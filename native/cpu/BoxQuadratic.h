@@ -4,12 +4,10 @@
 // stops falling, move one at a time (Murty's rule, which is finite).
 #pragma once
 
-#include "core/Platform.h"
+#include "core/Fit.h"
 
 namespace sfm {
 namespace {
-
-enum BoundState : signed char { kAtLower = -1, kFree = 0, kAtUpper = 1 };
 
 // s: full symmetric [n][ld]; d: in: ignored, out: the minimiser; `state` is the first guess and the final active set.
 // `work`: n * ld + 2 n numbers, `index`: n integers. False where a free block is not positive definite or no active set

@@ -7,18 +7,17 @@
 
 #include <math.h>
 
+#include "core/Descent.h"
 #include "core/Fit.h"
-#include "core/PoseStart.h"
+#include "core/FitPose.h"
+#include "core/FitStart.h"
+#include "core/LandmarkRows.h"
 #include "core/Sphere.h"
 #include "cpu/BoxQuadratic.h"
 #include "cpu/FitWorkspace.h"
 
 namespace sfm {
 namespace {
-
-constexpr double kLeastBend = 0.3;  // see FitSolver::jacobianRows
-constexpr double kGentleNoise = 1;  // mm, see FitSolver::start
-constexpr double kSinglePrecisionBlur = 20;  // landmarks better than kGentleNoise / 20 are fitted in double precision
 
 template <class Kernels>
 class FitSolver {
@@ -46,7 +45,8 @@ class FitSolver {
     clear(solution);
     solution.failure = selectLandmarks();
     if (solution.failure == FitFailure::kNone) solution.failure = start();
-    if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone && blur_ > kSinglePrecisionBlur)
+    if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone &&
+        objective_.blur > kSinglePrecisionBlur)
       return false;
     if (solution.failure == FitFailure::kNone) minimise(solution);
     if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNumerical) return false;
@@ -68,119 +68,54 @@ class FitSolver {
     for (int i = 0; i < basis_.landmarkCount; ++i) solution.residuals[i] = solution.robustWeights[i] = NAN;
     for (FitState<Real>& state : w_.states) {
       for (int i = 0; i < basis_.stride; ++i) state.latents[i] = 0;
-      for (int i = 0; i < 9; ++i) state.rotation[i] = (i % 4 == 0) ? (i == 0 || !image_ ? 1 : -1) : 0;
-      for (double& t : state.translation) t = 0;
-      state.camera = Camera{};
+      setRestPose(image_, &state);
     }
     activeCount_ = 0;
   }
 
   FitFailure selectLandmarks() {
-    double largest = 0;
+    extent_ = {};
     for (int landmark : basis_.present) {
-      const double* point = problem_->points + static_cast<long>(landmark) * dimensions_;
-      const double confidence = problem_->confidence ? problem_->confidence[landmark] : 1;
-      bool usable = confidence > 0;
-      for (int a = 0; a < dimensions_; ++a) usable &= isfinite(point[a]) != 0;
-      if (!usable) continue;
-      PosePoint& pose = w_.posePoints[activeCount_];
-      for (int a = 0; a < 3; ++a) {
-        const long at = 3L * landmark + a;
-        pose.model[a] = static_cast<double>(basis_.mean[at]) + static_cast<double>(basis_.slack[at]);
-        pose.observed[a] = a < dimensions_ ? point[a] : 0;
-        largest = fabs(pose.observed[a]) > largest ? fabs(pose.observed[a]) : largest;
-      }
-      const double factor = basis_.noiseFactors[landmark];
-      pose.weight = confidence / (factor * factor);
+      PosePoint& point = w_.posePoints[activeCount_];
+      if (!posePoint(*problem_, dimensions_, landmark, basis_.mean.data() + 3L * landmark,
+                     basis_.slack.data() + 3L * landmark, basis_.noiseFactors[landmark], &point))
+        continue;
+      include(point, &extent_);
       w_.active[activeCount_++] = landmark;
     }
-    if (activeCount_ < (image_ ? kMinimumImageLandmarks : kMinimumScanLandmarks)) return FitFailure::kTooFewLandmarks;
-    if (largest > kLargestCoordinate) return FitFailure::kCoordinatesTooLarge;
-    return FitFailure::kNone;
+    return checkLandmarks(image_, activeCount_, extent_);
   }
 
   FitFailure start() {
-    PoseMoments moments = poseMoments(w_.posePoints.data(), activeCount_, dimensions_);
-    if (!(moments.weight > 0) || !spansPlane(moments.modelSpread) || !spansPlane(moments.observedSpread))
-      return FitFailure::kDegenerateLandmarks;
-    const FitFailure failure = image_ ? startImage(moments) : startScan(moments);
+    PosePoint* points = w_.posePoints.data();
+    FitState<Real>& state = w_.states[0];
+    PoseMoments moments = poseMoments(OneLane(), points, activeCount_, dimensions_);
+    FitFailure failure = checkMoments(moments);
     if (failure != FitFailure::kNone) return failure;
-
-    // Expressions start at rest, or at the bound nearest to it.
+    freedom_ = {image_, false, 0};
+    if (image_) {
+      failure = startCamera(*problem_, options_.weakPerspective, extent_, &state.camera, &freedom_);
+      if (failure != FitFailure::kNone) return failure;
+      // From here on pixels are counted from the principal point.
+      for (int a = 0; a < 2; ++a) {
+        for (int i = 0; i < activeCount_; ++i) points[i].observed[a] -= state.camera.principal[a];
+        moments.observed[a] -= state.camera.principal[a];
+      }
+      failure = startImage(OneLane(), points, activeCount_, moments, &state);
+      if (failure != FitFailure::kNone) return failure;
+    } else {
+      startScan(moments, &state);
+    }
+    poseCount_ = poseUnknowns(freedom_);
     for (int i = 0; i < e_; ++i) {
-      const double lower = model_.expressionBounds()[2 * i], upper = model_.expressionBounds()[2 * i + 1];
-      double value = 0;
-      if (options_.boundExpression) value = value < lower ? lower : (value > upper ? upper : value);
-      w_.states[0].latents[basis_.expressionStart + i] = static_cast<Real>(value);
+      state.latents[basis_.expressionStart + i] =
+          static_cast<Real>(startExpression(options_, model_.expressionBounds() + 2 * i));
       w_.boxState[i] = kFree;
     }
-
-    const double pixelsPerMm = image_ ? exp(w_.states[0].camera.logScale) : 1;
-    const double sigma = isnan(problem_->noise) ? options_.noise * pixelsPerMm : problem_->noise;
-    for (int i = 0; i < activeCount_; ++i) w_.inverseVariance[i] = w_.posePoints[i].weight / (sigma * sigma);
-    // Exact landmarks make a narrow curved valley, which no quadratic model sees far along: approach it from landmarks
-    // of a millimetre's noise, half as much at each iteration.
-    blur_ = kGentleNoise * pixelsPerMm > sigma ? kGentleNoise * pixelsPerMm / sigma : 1;
+    const StartNoise noise = startNoise(options_, problem_->noise, image_, state);
+    for (int i = 0; i < activeCount_; ++i) w_.inverseVariance[i] = points[i].weight / (noise.sigma * noise.sigma);
+    objective_ = {RobustLoss::kSquared, noise.blur};
     return FitFailure::kNone;
-  }
-
-  FitFailure startScan(const PoseMoments& m) {
-    FitState<Real>& state = w_.states[0];
-    nearestRotation(m.crossMoment, state.rotation);
-    for (int a = 0; a < 3; ++a) {
-      state.translation[a] = m.observed[a];
-      for (int b = 0; b < 3; ++b) state.translation[a] -= state.rotation[3 * a + b] * m.model[b];
-    }
-    poseCount_ = 6;
-    return FitFailure::kNone;
-  }
-
-  FitFailure startImage(PoseMoments& m) {
-    Camera& camera = w_.states[0].camera;
-    camera.weak = options_.weakPerspective;
-    double low[2] = {HUGE_VAL, HUGE_VAL}, high[2] = {-HUGE_VAL, -HUGE_VAL};
-    for (int i = 0; i < activeCount_; ++i) {
-      for (int a = 0; a < 2; ++a) {
-        const double value = w_.posePoints[i].observed[a];
-        low[a] = value < low[a] ? value : low[a];
-        high[a] = value > high[a] ? value : high[a];
-      }
-    }
-    const double extent = high[0] - low[0] > high[1] - low[1] ? high[0] - low[0] : high[1] - low[1];
-    // Field of view about 45 degrees; of an unknown image we know that the landmarks tend to fill some 40% of it.
-    const double imageSize =
-        isfinite(problem_->imageSize) && problem_->imageSize > 0 ? problem_->imageSize : 2.5 * extent;
-    const bool known = isfinite(problem_->focal) && problem_->focal > 0;
-    focalPrior_ = log(known ? problem_->focal : 1.2 * imageSize);
-    for (int a = 0; a < 2; ++a) {
-      camera.principal[a] = isfinite(problem_->principal[a]) ? problem_->principal[a] : 0.5 * (low[a] + high[a]);
-      if (fabs(camera.principal[a]) > kLargestCoordinate) return FitFailure::kCoordinatesTooLarge;
-    }
-    camera.logFocal = focalPrior_;
-    estimateFocal_ = !camera.weak && !known;
-    poseCount_ = estimateFocal_ ? 7 : 6;
-
-    // From here on pixels are counted from the principal point.
-    for (int i = 0; i < activeCount_; ++i)
-      for (int a = 0; a < 2; ++a) w_.posePoints[i].observed[a] -= camera.principal[a];
-    for (int a = 0; a < 2; ++a) m.observed[a] -= camera.principal[a];
-
-    const double inverseFocal = camera.weak ? 0 : exp(-camera.logFocal);
-    double best = HUGE_VAL;
-    for (int candidate = 0; candidate < 2; ++candidate) {
-      ImagePose pose = affinePose(m, candidate == 1);
-      constexpr double kMeanFaceError = 4;  // mm: how far a face's landmarks are from the mean face's
-      constexpr int kPoseSteps = 4;
-      const double cost =
-          refinePose(w_.posePoints.data(), activeCount_, inverseFocal, kMeanFaceError, kPoseSteps, &pose);
-      if (!(cost < best)) continue;
-      best = cost;
-      for (int i = 0; i < 9; ++i) w_.states[0].rotation[i] = pose.rotation[i];
-      camera.p = pose.p;
-      camera.q = pose.q;
-      camera.logScale = pose.logScale;
-    }
-    return best < HUGE_VAL ? FitFailure::kNone : FitFailure::kBehindCamera;
   }
 
   // --- Objective ----------------------------------------------------------------------------------------------------
@@ -199,8 +134,7 @@ class FitSolver {
       Kernels::rowDots(basis_.rows.data() + start, rows, basis_.stride, basis_.stride - start, latents + start,
                        w_.linearPart.data());
     const ChartScalars s = chart(state);
-    const double scale = exp(state.camera.logScale);
-    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    const Sight sight = sightOf(state);
     bool valid = true;
     for (int i = 0; i < activeCount_; ++i) {
       const long at = 3L * w_.active[i];
@@ -208,21 +142,8 @@ class FitSolver {
       for (int a = 0; a < 3; ++a)
         shape[a] = static_cast<double>(basis_.mean[at + a]) + s.cosine * static_cast<double>(basis_.slack[at + a]) +
                    s.sinc * static_cast<double>(out.identityPart[at + a]) + static_cast<double>(w_.linearPart[at + a]);
-      double* x = out.turned.data() + 3L * i;
-      for (int a = 0; a < 3; ++a)
-        x[a] = state.rotation[3 * a] * shape[0] + state.rotation[3 * a + 1] * shape[1] +
-               state.rotation[3 * a + 2] * shape[2];
-      const double* observed = w_.posePoints[i].observed;
       double* r = out.residual.data() + 3L * i;
-      if (image_) {
-        const Projection at2 = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
-        valid &= at2.depth > kMinimumDepth;
-        r[0] = at2.u - observed[0];
-        r[1] = at2.v - observed[1];
-        r[2] = 0;
-      } else {
-        for (int a = 0; a < 3; ++a) r[a] = x[a] + state.translation[a] - observed[a];
-      }
+      valid &= seeLandmark(image_, state, sight, shape, w_.posePoints[i].observed, out.turned.data() + 3L * i, r);
       out.squared[i] = (r[0] * r[0] + r[1] * r[1] + r[2] * r[2]) * w_.inverseVariance[i];
     }
     return valid;
@@ -230,9 +151,9 @@ class FitSolver {
 
   double cost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
     double landmarks = 0;
-    const double sharpness = 1 / (blur_ * blur_);
+    const double sharpness = 1 / (objective_.blur * objective_.blur);
     for (int i = 0; i < activeCount_; ++i)
-      landmarks += robustCost(loss_, options_.degreesOfFreedom, dimensions_, sharpness * at.squared[i]);
+      landmarks += robustCost(objective_.loss, options_.degreesOfFreedom, dimensions_, sharpness * at.squared[i]);
     return landmarks + priorCost(state);
   }
 
@@ -257,8 +178,8 @@ class FitSolver {
     }
     double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
     if (n_ > 0) total += 0.5 * squaredNorm(v + basis_.nuisanceStart, n_);
-    if (estimateFocal_) {
-      const double z = (state.camera.logFocal - focalPrior_) / options_.focalStddev;
+    if (freedom_.estimateFocal) {
+      const double z = (state.camera.logFocal - freedom_.focalPrior) / options_.focalStddev;
       total += 0.5 * z * z;
     }
     return total;
@@ -277,60 +198,24 @@ class FitSolver {
     for (long i = 0; i < static_cast<long>(n) * ld; ++i) w_.hessian[i] = 0;
     for (int i = 0; i < ld; ++i) w_.gradient[i] = 0;
     const ChartScalars s = chart(state);
-    const double scale = exp(state.camera.logScale);
-    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    const Sight sight = sightOf(state);
     for (int first = 0; first < activeCount_; first += kChunkLandmarks) {
       const int last = first + kChunkLandmarks < activeCount_ ? first + kChunkLandmarks : activeCount_;
       int rows = 0;
-      for (int i = first; i < last; ++i, rows += dimensions_) jacobianRows(state, at, s, scale, inverseFocal, i, rows);
+      for (int i = first; i < last; ++i, rows += dimensions_) jacobianRows(state, at, s, sight, i, rows);
       Kernels::addGram(w_.jacobian.data(), rows, n, ld, w_.hessian.data());
       Kernels::addGradient(w_.jacobian.data(), rows, n, ld, w_.weighted.data(), w_.gradient.data());
     }
     addPrior(state);
   }
 
-  // The square root of landmark i's weight over its sigma.
-  double weightRoot(const FitEvaluation<Real>& at, int i) const {
-    return sqrt(robustWeight(loss_, options_.degreesOfFreedom, dimensions_, at.squared[i] / (blur_ * blur_)) *
-                w_.inverseVariance[i]) /
-           blur_;
-  }
-
-  // How a point x in camera axes is seen: derivatives by x, jx [d,3], and for an image by the camera, jc [2,4].
-  void differentiate(const FitState<Real>& state, const double* x, double scale, double inverseFocal, double* jx,
-                     double* jc) const {
-    if (!image_) {
-      for (int c = 0; c < 9; ++c) jx[c] = c % 4 == 0 ? 1 : 0;
-      return;
-    }
-    const Projection here = project(scale, inverseFocal, state.camera.p, state.camera.q, x);
-    projectionJacobian(scale, inverseFocal, here, jx);
-    cameraJacobian(scale, inverseFocal, x, here, jc);
-  }
-
-  // The weighted rows of landmark i. The identity's columns in the chart: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc
-  // j_t / r) v^T.
-  void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s, double scale,
-                    double inverseFocal, int i, int row) {
+  // The weighted rows of landmark i. The identity's columns are the flat ones and a rank-one update.
+  void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s,
+                    const Sight& sight, int i, int row) {
     const long landmark = w_.active[i];
-    const double weight = weightRoot(at, i);
-    const double* x = at.turned.data() + 3L * i;
-    double jx[9], jc[8];
-    differentiate(state, x, scale, inverseFocal, jx, jc);
-    // The loss bends along the residual: w (nu - q) / (nu + q) there instead of w. Taking that into the Gauss-Newton
-    // matrix turns reweighting's slow linear convergence into nearly Newton's (Triggs et al. 2000, section 4.3); kept
-    // positive for outliers.
-    double along = 1;
-    if (loss_ == RobustLoss::kStudentT) {
-      const double nu = options_.degreesOfFreedom, q = at.squared[i] / (blur_ * blur_);
-      const double bend = (nu - q) / (nu + q);
-      along = sqrt(bend > kLeastBend ? bend : kLeastBend);
-      const double* r = at.residual.data() + 3L * i;
-      const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
-      const double alpha = r2 > 0 ? (1 - along) / r2 : 0;
-      projectOut(alpha, r, jx, 3);
-      if (image_) projectOut(alpha, r, jc, 4);
-    }
+    LandmarkRows rows;
+    landmarkRows(image_, objective_, options_.degreesOfFreedom, state, sight, at.turned.data() + 3L * i,
+                 at.residual.data() + 3L * i, at.squared[i], w_.inverseVariance[i], &rows);
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
@@ -338,26 +223,17 @@ class FitSolver {
     const Real* v = state.latents.data();
     for (int a = 0; a < dimensions_; ++a) {
       Real* out = w_.jacobian.data() + static_cast<long>(row + a) * w_.ld;
-      const double* jxa = jx + 3 * a;
-      double g[3];  // weight * du/dS
-      for (int c = 0; c < 3; ++c)
-        g[c] = weight * (jxa[0] * state.rotation[c] + jxa[1] * state.rotation[3 + c] + jxa[2] * state.rotation[6 + c]);
+      const double* g = rows.shape[a];
       Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
                        static_cast<Real>(s.sinc * g[2]), bz, width, out);
       if (inverseRadius_ > 0) {
-        double radial = 0;
-        for (int c = 0; c < 3; ++c)
-          radial += g[c] * (s.kappa * static_cast<double>(at.identityPart[3 * landmark + c]) * inverseRadius_ -
-                            s.sinc * static_cast<double>(basis_.slack[3 * landmark + c]) * inverseRadius_);
+        const double radial = radialDerivative(g, s, at.identityPart.data() + 3 * landmark,
+                                               basis_.slack.data() + 3 * landmark, inverseRadius_);
         Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, width, out);
       }
       // Each part overwrites the padding behind the one before.
-      double rotational[3];
-      cross(x, jxa, rotational);
       Real* pose = out + poseStart();
-      for (int c = 0; c < 3; ++c) pose[c] = static_cast<Real>(weight * rotational[c]);
-      for (int c = 3; c < poseCount_; ++c)
-        pose[c] = static_cast<Real>(weight * (image_ ? jc[4 * a + c - 3] : jxa[c - 3]));
+      for (int c = 0; c < poseCount_; ++c) pose[c] = static_cast<Real>(rows.pose[a][c]);
       const auto linear = [&](int begin, int end, Real* to) {
         Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
                          static_cast<Real>(g[2]), bz + begin, end - begin, to);
@@ -365,16 +241,7 @@ class FitSolver {
       if (n_ > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
       if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
       for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
-      w_.weighted[row + a] = static_cast<Real>(weight / along * at.residual[3L * i + a]);
-    }
-  }
-
-  // J <- (I - alpha r r^T) J for the d rows of J.
-  void projectOut(double alpha, const double* r, double* jacobian, int columns) const {
-    for (int c = 0; c < columns; ++c) {
-      double product = 0;
-      for (int a = 0; a < dimensions_; ++a) product += r[a] * jacobian[a * columns + c];
-      for (int a = 0; a < dimensions_; ++a) jacobian[a * columns + c] -= alpha * product * r[a];
+      w_.weighted[row + a] = static_cast<Real>(rows.residual[a]);
     }
   }
 
@@ -399,11 +266,11 @@ class FitSolver {
               static_cast<Real>(options_.identityPrior * precision[static_cast<long>(i) * d_ + j]);
       }
     }
-    if (estimateFocal_) {
+    if (freedom_.estimateFocal) {
       const int at = poseStart() + 6;
       const double precision = 1 / (options_.focalStddev * options_.focalStddev);
       h[static_cast<long>(at) * ld + at] += static_cast<Real>(precision);
-      g[at] += static_cast<Real>(precision * (state.camera.logFocal - focalPrior_));
+      g[at] += static_cast<Real>(precision * (state.camera.logFocal - freedom_.focalPrior));
     }
     for (int i = 0; i < n_; ++i) {
       const int at = nuisanceColumn() + i;
@@ -470,21 +337,16 @@ class FitSolver {
     return true;
   }
 
-  // Shortens the step to the trust of each of its parts: an arc of 0.8 radians on the sphere, 0.6 of turn, factors of
-  // e^0.7 in scale and e in focal length.
+  // The part of the step that belongs to the pose.
+  void poseStep(double* step) const {
+    for (int c = 0; c < poseCount_; ++c) step[c] = static_cast<double>(w_.step[poseStart() + c]);
+  }
+
   double stepFraction() const {
-    double fraction = 1;
-    const auto limit = [&fraction](double length, double most) {
-      if (length * fraction > most) fraction = most / length;
-    };
-    if (inverseRadius_ > 0) limit(sqrt(squaredNorm(w_.step.data(), d_)) * inverseRadius_, 0.8);
-    const Real* pose = w_.step.data() + poseStart();
-    limit(sqrt(squaredNorm(pose, 3)), 0.6);
-    if (image_) {
-      limit(fabs(static_cast<double>(pose[5])), 0.7);
-      if (estimateFocal_) limit(fabs(static_cast<double>(pose[6])), 1);
-    }
-    return fraction;
+    double step[kPoseCapacity];
+    poseStep(step);
+    const double arc = inverseRadius_ > 0 ? sqrt(squaredNorm(w_.step.data(), d_)) * inverseRadius_ : 0;
+    return trustedFraction(freedom_, arc, step);
   }
 
   // The decrease that the (undamped) quadratic model promises for fraction * step.
@@ -525,122 +387,73 @@ class FitSolver {
       }
       v[basis_.expressionStart + i] = value;
     }
-    const Real* pose = w_.step.data() + poseStart();
-    const double omega[3] = {fraction * static_cast<double>(pose[0]), fraction * static_cast<double>(pose[1]),
-                             fraction * static_cast<double>(pose[2])};
-    double turn[9];
-    rotationExp(omega, turn);
-    multiply3x3(turn, from.rotation, to.rotation);
-    orthonormalise(to.rotation);
-    to.camera = from.camera;
-    if (image_) {
-      to.camera.p += fraction * static_cast<double>(pose[3]);
-      to.camera.q += fraction * static_cast<double>(pose[4]);
-      to.camera.logScale += fraction * static_cast<double>(pose[5]);
-      if (estimateFocal_) {
-        const double logFocal = from.camera.logFocal + fraction * static_cast<double>(pose[6]);
-        const double low = focalPrior_ - 2.5, high = focalPrior_ + 4;
-        to.camera.logFocal = logFocal < low ? low : (logFocal > high ? high : logFocal);
-      }
-    } else {
-      for (int a = 0; a < 3; ++a) to.translation[a] = from.translation[a] + fraction * static_cast<double>(pose[3 + a]);
-    }
+    double step[kPoseCapacity];
+    poseStep(step);
+    movePose(freedom_, from, fraction, step, &to);
   }
 
   // --- Levenberg-Marquardt ------------------------------------------------------------------------------------------
 
   void minimise(FitSolution& solution) {
     current_ = 0;
-    loss_ = RobustLoss::kSquared;
     if (!evaluate(w_.states[0], w_.evaluations[0])) {
       solution.failure = FitFailure::kBehindCamera;
       return;
     }
-    const double blur = blur_;
-    useObjective(options_.loss, 1);
-    solution.initialCost = cost(w_.states[0], w_.evaluations[0]);
-    useObjective(RobustLoss::kSquared, blur);
-    double value = cost(w_.states[0], w_.evaluations[0]);
-    double damping = 1e-3, growth = 2;
-    double decrease = 1;  // relative, of the last accepted step
-    bool settled = false;
-    solution.status = FitStatus::kMaxIterations;
-    int iteration = 0;
-    for (; iteration < options_.maxIterations; ++iteration) {
-      // Blurred landmarks come into focus; then the robust loss takes over from the third iteration on, once the
-      // squared loss has no more large strides to make: far from the solution everything looks like an outlier.
-      if (iteration > 0 && blur_ > 1) {
-        useObjective(loss_, blur_ > 2 ? blur_ / 2 : 1);
-        value = cost(w_.states[current_], w_.evaluations[current_]);
-        settled = false;
-      } else if (loss_ != options_.loss && (settled || (iteration >= 2 && decrease < 0.5))) {
-        useObjective(options_.loss, 1);
-        value = cost(w_.states[current_], w_.evaluations[current_]);
-        settled = false;
+    Descent descent = beginDescent(objective_.blur);
+    objective_ = {options_.loss, 1};
+    solution.initialCost = currentCost();
+    objective_ = descent.objective;
+    descent.value = currentCost();
+    for (; descent.iteration < options_.maxIterations; ++descent.iteration) {
+      if (sharpenObjective(options_.loss, &descent)) {
+        objective_ = descent.objective;
+        descent.value = currentCost();
       }
-      if (settled) break;
-      const FitState<Real>& state = w_.states[current_];
-      linearise(state, w_.evaluations[current_]);
-      bool accepted = false;
-      while (!accepted && !settled) {
-        if (!solveStep(state, damping)) {
-          damping *= 10;
-          // A system that no damping makes positive definite holds a number that is not finite.
-          if (!(damping < 1e12)) {
-            solution.failure = FitFailure::kNumerical;
-            return;
-          }
-          continue;
-        }
-        const double fraction = stepFraction();
-        const double predicted = predictedDecrease(fraction);
-        FitState<Real>& trial = w_.states[1 - current_];
-        retract(state, fraction, trial);
-        const bool valid = evaluate(trial, w_.evaluations[1 - current_]);
-        const double trialValue = valid ? cost(trial, w_.evaluations[1 - current_]) : HUGE_VAL;
-        const double gain = (value - trialValue) / predicted;
-        if (trialValue <= value && predicted > 0) {
-          accepted = true;
-          current_ = 1 - current_;
-          decrease = value > 0 ? (value - trialValue) / value : 0;
-          value = trialValue;
-          const double k = 2 * gain - 1;
-          const double shrink = 1 - k * k * k;
-          damping *= shrink > 1.0 / 5 ? shrink : 1.0 / 5;
-          damping = damping > 1e-9 ? damping : 1e-9;
-          growth = 2;
-          // What is left to gain shrinks at least as fast as the model errs: no need to spend an iteration on seeing
-          // it.
-          const double rate = fabs(1 - gain) > damping ? fabs(1 - gain) : damping;
-          settled =
-              decrease * (rate < 1 ? rate : 1) < 0.3 * options_.costTolerance || decrease < options_.costTolerance;
-        } else {
-          // Nothing left to gain, or nothing that the arithmetic can still see.
-          settled = !(predicted > options_.costTolerance * value) || !(damping < 1e9);
-          damping *= growth;
-          growth *= 2;
-        }
+      if (descent.settled) break;
+      linearise(w_.states[current_], w_.evaluations[current_]);
+      if (!descend(&descent)) {
+        solution.failure = FitFailure::kNumerical;
+        return;
       }
     }
-    solution.iterations = iteration;
-    if (blur_ == 1 && loss_ == options_.loss) {
-      if (settled) solution.status = FitStatus::kConverged;
-    } else {
+    solution.iterations = descent.iteration;
+    const bool converged = reachedObjective(options_.loss, descent) && descent.settled;
+    solution.status = converged ? FitStatus::kConverged : FitStatus::kMaxIterations;
+    if (!reachedObjective(options_.loss, descent)) {
       // The iterations ran out on the way to the objective: what is reported is about the objective all the same.
-      useObjective(options_.loss, 1);
-      value = cost(w_.states[current_], w_.evaluations[current_]);
+      objective_ = {options_.loss, 1};
+      descent.value = currentCost();
       linearise(w_.states[current_], w_.evaluations[current_]);
     }
-    solution.finalCost = value;
+    solution.finalCost = descent.value;
     solution.uncertainty = posteriorUncertainty();
-    if (!isfinite(value) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
+    if (!isfinite(solution.finalCost) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
     if (solution.failure == FitFailure::kNone && solution.information && !reducedPosterior(solution))
       solution.failure = FitFailure::kNumerical;
   }
 
-  void useObjective(RobustLoss loss, double blur) {
-    loss_ = loss;
-    blur_ = blur;
+  double currentCost() const { return cost(w_.states[current_], w_.evaluations[current_]); }
+
+  // From the current linearisation to a state that is better, or until there is nothing more to gain. False where the
+  // system cannot be solved.
+  bool descend(Descent* descent) {
+    const FitState<Real>& state = w_.states[current_];
+    FitState<Real>& trial = w_.states[1 - current_];
+    for (bool accepted = false; !accepted && !descent->settled;) {
+      if (!solveStep(state, descent->damping)) {
+        if (!dampHarder(descent)) return false;
+        continue;
+      }
+      const double fraction = stepFraction();
+      const double predicted = predictedDecrease(fraction);
+      retract(state, fraction, trial);
+      const bool valid = evaluate(trial, w_.evaluations[1 - current_]);
+      const double trialValue = valid ? cost(trial, w_.evaluations[1 - current_]) : HUGE_VAL;
+      accepted = judgeStep(options_.costTolerance, predicted, trialValue, descent);
+      if (accepted) current_ = 1 - current_;
+    }
+    return true;
   }
 
   // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior
@@ -709,27 +522,16 @@ class FitSolver {
   void report(FitSolution& solution) {
     if (solution.failure == FitFailure::kNone) {
       // The weights are the likelihood's; all else is of the face that is reported, without its nuisances.
-      const double full = robustWeight(loss_, options_.degreesOfFreedom, dimensions_, 0);
+      const double full = robustWeight(objective_.loss, options_.degreesOfFreedom, dimensions_, 0);
       for (int i = 0; i < activeCount_; ++i)
         solution.robustWeights[w_.active[i]] = static_cast<float>(
-            robustWeight(loss_, options_.degreesOfFreedom, dimensions_, w_.evaluations[current_].squared[i]) / full);
+            robustWeight(objective_.loss, options_.degreesOfFreedom, dimensions_, w_.evaluations[current_].squared[i]) /
+            full);
       if (n_ > 0 && settles_ && !solution.linearisation) settleWithoutNuisances();
     }
     const FitState<Real>& state = w_.states[current_];
     const FitEvaluation<Real>& at = w_.evaluations[current_];
-    const Camera& camera = state.camera;
-    for (int i = 0; i < 9; ++i) solution.rotation[i] = state.rotation[i];
-    const double scale = image_ ? exp(camera.logScale) : 1;
-    solution.scale = scale;
-    solution.focal = image_ && !camera.weak ? exp(camera.logFocal) : 0;
-    for (int a = 0; a < 2; ++a) solution.principal[a] = camera.principal[a];
-    if (image_) {
-      solution.translation[0] = camera.p / scale;
-      solution.translation[1] = camera.q / scale;
-      solution.translation[2] = camera.weak ? 0 : solution.focal / scale;
-    } else {
-      for (int a = 0; a < 3; ++a) solution.translation[a] = state.translation[a];
-    }
+    reportPose(image_, state, &solution);
 
     double* tangent = w_.latentVectors[0].data();
     double* latent = w_.latentVectors[1].data();
@@ -750,10 +552,7 @@ class FitSolver {
       solution.residuals[w_.active[i]] = static_cast<float>(sqrt(squared));
     }
     solution.rmse = sqrt(sum / activeCount_);
-    // A face whose landmarks miss by more than a centimetre is not that face.
-    constexpr double kPlausibleError = 10;  // mm
-    solution.usable =
-        isfinite(solution.rmse) && isfinite(solution.uncertainty) && solution.rmse < kPlausibleError * scale;
+    solution.usable = isUsable(solution);
     if (solution.linearisation) report(*solution.linearisation, bare);
   }
 
@@ -768,13 +567,13 @@ class FitSolver {
       to.expression[i] = static_cast<double>(latents[basis_.expressionStart + i]);
       to.bounds[i] = bound(state, i);
     }
-    const double scale = exp(state.camera.logScale);
-    const double inverseFocal = state.camera.weak ? 0 : exp(-state.camera.logFocal);
+    const Sight sight = sightOf(state);
     for (int i = 0; i < activeCount_; ++i) {
-      const double weight = weightRoot(at, i);
+      const double weight =
+          weightRoot(objective_, options_.degreesOfFreedom, dimensions_, at.squared[i], w_.inverseVariance[i]);
       const double* x = at.turned.data() + 3L * i;
       double jx[9], jc[8];
-      differentiate(state, x, scale, inverseFocal, jx, jc);
+      differentiateSight(image_, state, sight, x, jx, jc);
       to.weights[w_.active[i]] = weight;
       for (int a = 0; a < dimensions_; ++a) {
         const long row = static_cast<long>(w_.active[i]) * dimensions_ + a;
@@ -833,9 +632,7 @@ class FitSolver {
     FitState<Real>& to = w_.states[1 - current_];
     for (int i = 0; i < basis_.stride; ++i) to.latents[i] = from.latents[i];
     for (int i = 0; i < n_; ++i) to.latents[basis_.nuisanceStart + i] = 0;
-    for (int i = 0; i < 9; ++i) to.rotation[i] = from.rotation[i];
-    for (int a = 0; a < 3; ++a) to.translation[a] = from.translation[a];
-    to.camera = from.camera;
+    static_cast<FitPose&>(to) = from;
     evaluate(to, w_.evaluations[1 - current_]);
     return w_.evaluations[1 - current_];
   }
@@ -850,11 +647,10 @@ class FitSolver {
   const double inverseRadius_, largestTangent_;
   const FitProblem* problem_ = nullptr;
   int activeCount_ = 0;
+  ObservedExtent extent_;
+  PoseFreedom freedom_ = {};
   int poseCount_ = 6;
-  bool estimateFocal_ = false;
-  double focalPrior_ = 0;
-  double blur_ = 1;  // factor on every sigma, falling to 1 in the first iterations
-  RobustLoss loss_ = RobustLoss::kSquared;
+  Objective objective_;
   bool settles_ = true;  // the tests look at the optimum itself
   int current_ = 0;
 };

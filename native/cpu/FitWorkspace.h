@@ -3,6 +3,7 @@
 
 #include "core/AlignedBuffer.h"
 #include "core/Fit.h"
+#include "core/FitPose.h"
 #include "core/LandmarkBasis.h"
 #include "core/PoseStart.h"
 
@@ -27,11 +28,8 @@ struct FitEvaluation {
 
 // The unknowns of one face.
 template <class Real>
-struct FitState {
+struct FitState : FitPose {
   AlignedBuffer<Real> latents;  // [stride] v, nuisances, e: laid out as a row of the landmark basis
-  double rotation[9];
-  Camera camera;
-  double translation[3];
 };
 
 template <class Real>

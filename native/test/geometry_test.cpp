@@ -302,7 +302,7 @@ CASE(moments_are_weighted_means) {
       point = {{50 * normal(), 50 * normal(), 30 * normal()},
                {normal() + 7, normal() - 3, dimensions == 3 ? normal() : 0},
                uniform(0.01, 3)};
-    const PoseMoments m = poseMoments(points.data(), 25, dimensions);
+    const PoseMoments m = poseMoments(OneLane(), points.data(), 25, dimensions);
     const auto mean = [&](auto value) {
       double sum = 0, weight = 0;
       for (const PosePoint& point : points) {
@@ -335,7 +335,7 @@ CASE(planes_and_lines_are_told_apart) {
       point = {{normal(), normal(), normal()}, {0, 0, 0}, 1};
       place(point.observed);
     }
-    return spansPlane(poseMoments(points.data(), 20, dimensions).observedSpread);
+    return spansPlane(poseMoments(OneLane(), points.data(), 20, dimensions).observedSpread);
   };
   const auto line = [](double noise) {
     return [noise](double* p) {
@@ -400,13 +400,13 @@ PoseCase poseCase(const std::vector<SurfacePoint>& landmarks, const FaceModel& m
 
 // The better of the two depth interpretations, as a fit starts.
 ImagePose bestStart(const PoseCase& c, int steps, double* cost) {
-  const PoseMoments moments = poseMoments(c.points.data(), static_cast<int>(c.points.size()), 2);
+  const PoseMoments moments = poseMoments(OneLane(), c.points.data(), static_cast<int>(c.points.size()), 2);
   ImagePose best = {};
   *cost = HUGE_VAL;
   for (const bool reversed : {false, true}) {
     ImagePose pose = affinePose(moments, reversed);
     const double value =
-        refinePose(c.points.data(), static_cast<int>(c.points.size()), c.inverseFocal, 4, steps, &pose);
+        refinePose(OneLane(), c.points.data(), static_cast<int>(c.points.size()), c.inverseFocal, 4, steps, &pose);
     if (!(value < *cost)) continue;
     *cost = value;
     best = pose;
@@ -435,7 +435,7 @@ CASE(pose_of_an_exact_face_is_found_in_any_attitude) {
           const Scope scope("focal ", focal, ", yaw ", yaw, ", pitch ", pitch, ", roll ", roll);
           const PoseCase c = poseCase(landmarks, model, yaw * kPi / 180, pitch * kPi / 180, roll * kPi / 180, focal);
           if (focal == 0) {
-            const ImagePose affine = affinePose(poseMoments(c.points.data(), 68, 2), false);
+            const ImagePose affine = affinePose(poseMoments(OneLane(), c.points.data(), 68, 2), false);
             CHECK_AT_MOST(rotationDefect(affine.rotation), 1e-13);
             affineWorst = std::max(affineWorst, angleBetween(affine.rotation, c.rotation));
             // The ridge alone keeps the closed form from being exact.
@@ -465,7 +465,7 @@ CASE(pose_behind_the_camera_costs_infinity) {
   std::vector<PosePoint> points;
   for (int i = 0; i < 10; ++i) points.push_back({{normal(), normal(), i % 2 ? 5.0 : -5.0}, {normal(), normal(), 0}, 1});
   ImagePose pose = {{1, 0, 0, 0, 1, 0, 0, 0, 1}, 0, 0, std::log(10)};
-  CHECK_EQUAL(refinePose(points.data(), 10, 1.0, 4, 4, &pose), HUGE_VAL);
+  CHECK_EQUAL(refinePose(OneLane(), points.data(), 10, 1.0, 4, 4, &pose), HUGE_VAL);
 }
 
 CASE(small_systems_are_solved_or_refused) {

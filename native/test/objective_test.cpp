@@ -31,12 +31,11 @@ struct FitSolverProbe {
     FitFailure failure = solver.selectLandmarks();
     if (failure == FitFailure::kNone) failure = solver.start();
     solver.current_ = 0;
-    solver.loss_ = options.loss;
-    setBlur(1);
+    solver.objective_ = {options.loss, 1};
     return failure;
   }
   // The factor on every sigma.
-  void setBlur(double blur) { solver.blur_ = blur; }
+  void setBlur(double blur) { solver.objective_.blur = blur; }
   // Leaves the state at the optimum, with its nuisances.
   void solve(const FitProblem& problem, FitSolution& solution) {
     solver.settles_ = false;

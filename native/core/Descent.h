@@ -1,0 +1,77 @@
+// The course of a Levenberg-Marquardt descent: which objective is under way, how much damping, when to stop. Scalars
+// only, the same for every backend, whoever does the linear algebra.
+#pragma once
+
+#include "core/Fit.h"
+#include "core/LandmarkRows.h"
+
+namespace sfm {
+
+struct Descent {
+  Objective objective;
+  double value = 0;  // the objective at the current state
+  double damping = 1e-3, growth = 2;
+  double decrease = 1;  // relative, of the last accepted step
+  bool settled = false;
+  int iteration = 0;
+};
+
+// With which objective the descent begins; the caller then sets `value`.
+SFM_HD Descent beginDescent(double blur) {
+  Descent descent;
+  descent.objective = {RobustLoss::kSquared, blur};
+  return descent;
+}
+
+// Blurred landmarks come into focus; then the robust loss takes over from the third iteration on, once the squared
+// loss has no more large strides to make: far from the solution everything looks like an outlier. True where the
+// objective has changed: the caller then sets `value` anew.
+SFM_HD bool sharpenObjective(RobustLoss loss, Descent* d) {
+  Objective& objective = d->objective;
+  if (d->iteration > 0 && objective.blur > 1)
+    objective.blur = objective.blur > 2 ? objective.blur / 2 : 1;
+  else if (objective.loss != loss && (d->settled || (d->iteration >= 2 && d->decrease < 0.5)))
+    objective = {loss, 1};
+  else
+    return false;
+  d->settled = false;
+  return true;
+}
+
+// Whether the objective is the one that was asked for.
+SFM_HD bool reachedObjective(RobustLoss loss, const Descent& d) {
+  return d.objective.blur == 1 && d.objective.loss == loss;
+}
+
+// After a system that was not positive definite. False where no damping makes it so: it holds a number that is not
+// finite.
+SFM_HD bool dampHarder(Descent* d) {
+  d->damping *= 10;
+  return d->damping < 1e12;
+}
+
+// After a step for which the quadratic model promised the decrease `predicted` and which led to `trialValue` (infinite
+// where it is not to be had): true where it is accepted.
+SFM_HD bool judgeStep(double costTolerance, double predicted, double trialValue, Descent* d) {
+  if (trialValue <= d->value && predicted > 0) {
+    const double gain = (d->value - trialValue) / predicted;
+    d->decrease = d->value > 0 ? (d->value - trialValue) / d->value : 0;
+    d->value = trialValue;
+    const double k = 2 * gain - 1;
+    const double shrink = 1 - k * k * k;
+    d->damping *= shrink > 1.0 / 5 ? shrink : 1.0 / 5;
+    d->damping = d->damping > 1e-9 ? d->damping : 1e-9;
+    d->growth = 2;
+    // What is left to gain shrinks at least as fast as the model errs: no need to spend an iteration on seeing it.
+    const double rate = fabs(1 - gain) > d->damping ? fabs(1 - gain) : d->damping;
+    d->settled = d->decrease * (rate < 1 ? rate : 1) < 0.3 * costTolerance || d->decrease < costTolerance;
+    return true;
+  }
+  // Nothing left to gain, or nothing that the arithmetic can still see.
+  d->settled = !(predicted > costTolerance * d->value) || !(d->damping < 1e9);
+  d->damping *= d->growth;
+  d->growth *= 2;
+  return false;
+}
+
+}  // namespace sfm
