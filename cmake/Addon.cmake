@@ -15,7 +15,7 @@ set_target_properties(sphere_face_model PROPERTIES LIBRARY_OUTPUT_DIRECTORY $<1:
 target_include_directories(sphere_face_model SYSTEM PRIVATE ${CMAKE_JS_INC})
 target_compile_definitions(sphere_face_model PRIVATE
   NAPI_VERSION=8 NODE_ADDON_API_CPP_EXCEPTIONS NODE_ADDON_API_DISABLE_DEPRECATED BUILDING_NODE_EXTENSION)
-target_link_libraries(sphere_face_model PRIVATE sfm_core ${CMAKE_JS_LIB})
+target_link_libraries(sphere_face_model PRIVATE sfm_cuda ${CMAKE_JS_LIB})
 
 # Nothing may be seen from outside but Node-API's two entry points, and no newer libstdc++ be needed than the user has.
 if(APPLE)

@@ -11,49 +11,13 @@
 #include "cpu/CpuKernels.h"
 #include "test/Check.h"
 #include "test/EachKernels.h"
-#include "test/Random.h"
+#include "test/Faces.h"
 #include "test/SyntheticModel.h"
 
 using namespace sfm;
 using namespace sfm::test;
 
 namespace {
-
-Random generator(17);
-
-float normal() { return static_cast<float>(generator.normal()); }
-
-// Faces drawn from a model, with poses a metre away.
-struct Faces {
-  Faces(const FaceModel& model, int faceCount, bool posed)
-      : count(faceCount), columns(model.decodeBasis().columnCount) {
-    std::vector<double> tangent(model.tangentCount()), latent(model.identityCount()), direction(model.tangentCount());
-    std::vector<float> identity(model.identityCount()), expression(model.expressionCount());
-    for (int i = 0; i < count; ++i) {
-      for (double& value : tangent) value = normal();
-      model.latentFromTangent(tangent.data(), latent.data(), direction.data());
-      for (size_t k = 0; k < latent.size(); ++k) identity[k] = static_cast<float>(latent[k]);
-      for (float& value : expression) value = std::min(1.0f, std::fabs(normal()) * 0.4f);
-      coefficients.resize(coefficients.size() + columns);
-      model.decodeCoefficients(identity.data(), expression.data(),
-                               coefficients.data() + static_cast<size_t>(i) * columns);
-    }
-    for (int i = 0; posed && i < count; ++i) {
-      double rotation[9];
-      const double omega[3] = {normal(), normal(), normal()};
-      rotationExp(omega, rotation);
-      for (double value : rotation) poses.push_back(static_cast<float>(value));
-      poses.insert(poses.end(), {50 * normal(), 50 * normal(), 1000 + 100 * normal()});
-    }
-  }
-
-  DecodeFaces view(float* vertices) const {
-    return {coefficients.data(), poses.empty() ? nullptr : poses.data(), vertices};
-  }
-
-  int count, columns;
-  std::vector<float> coefficients, poses;
-};
 
 std::vector<float> decodeAll(const CpuKernels& kernels, const DecodeBasis& basis, const Faces& faces) {
   const size_t size = static_cast<size_t>(faces.count) * basis.pointCount * 3;

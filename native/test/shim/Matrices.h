@@ -1,6 +1,8 @@
 // The matrix instructions of a warp in plain C++, by the layouts that the PTX manual gives for their fragments.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -38,8 +40,29 @@ struct Quad {
   float d[4];
 };
 
-// d[16,8] += a[16,k] b[k,8]; `aAt` and `bAt` give elements, by row and column, from the 32 lanes' registers. Sums are
-// made in double precision: the hardware keeps at least single.
+// Sums as tensor cores make them, at their worst: all terms are cut off at 24 bits below the largest, and the sum again to
+// a single-precision number, towards zero.
+class CutSum {
+ public:
+  void add(double term) { terms_[count_++] = term; }
+  float value() const {
+    double largest = 0;
+    for (int i = 0; i < count_; ++i) largest = std::max(largest, std::fabs(terms_[i]));
+    if (!(largest > 0)) return static_cast<float>(largest);
+    const double unit = std::ldexp(1, std::ilogb(largest) - 24), inverse = 1 / unit;
+    double sum = 0;
+    for (int i = 0; i < count_; ++i) sum += static_cast<double>(static_cast<long long>(terms_[i] * inverse));
+    sum *= unit;
+    const float rounded = static_cast<float>(sum);
+    return std::fabs(rounded) > std::fabs(sum) ? std::nextafter(rounded, 0.0f) : rounded;
+  }
+
+ private:
+  double terms_[17];
+  int count_ = 0;
+};
+
+// d[16,8] += a[16,k] b[k,8]; `aAt` and `bAt` give elements, by row and column, from the 32 lanes' registers.
 template <int kDepth, class A, class B>
 void multiplyAdd(const LaneData* in, LaneData* out, A aAt, B bAt) {
   ProductLane lanes[kWarp];
@@ -48,10 +71,11 @@ void multiplyAdd(const LaneData* in, LaneData* out, A aAt, B bAt) {
     Quad to;
     for (unsigned c = 0; c < 4; ++c) {
       const unsigned row = i / 4 + (c / 2) * 8, column = 2 * (i % 4) + c % 2;
-      double sum = lanes[i].d[c];
+      CutSum sum;
+      sum.add(lanes[i].d[c]);
       for (unsigned k = 0; k < kDepth; ++k)
-        sum += static_cast<double>(aAt(lanes, row, k)) * static_cast<double>(bAt(lanes, k, column));
-      to.d[c] = static_cast<float>(sum);
+        sum.add(static_cast<double>(aAt(lanes, row, k)) * static_cast<double>(bAt(lanes, k, column)));
+      to.d[c] = sum.value();
     }
     out[i] = laneData(to);
   }
