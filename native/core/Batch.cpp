@@ -56,7 +56,9 @@ FitLinearisation FitBatch::linearisation(int i) {
 
 void FitBatch::allocate() {
   records = AlignedBuffer<double>(static_cast<size_t>(count) * kRecordSize);
-  arrays = AlignedBuffer<float>(static_cast<size_t>(count) * arraysPerFit());
+  // A solver writes all of a fit's arrays but the posterior, which not every fit has.
+  const size_t size = static_cast<size_t>(count) * arraysPerFit();
+  arrays = options.posterior ? AlignedBuffer<float>(size) : AlignedBuffer<float>::uninitialised(size);
   if (linearise) linearisations = AlignedBuffer<double>(static_cast<size_t>(count) * linearisationSize());
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/AlignedBuffer.h"
@@ -19,9 +20,11 @@ struct LandmarkScheme {
   LandmarkScheme(const FaceModel& model, const LandmarkSchemeSource& source);
   LandmarkBasis basis;
   DecodeBasis points;
+  DeviceCopies deviceCopies;
 };
 
 struct FitBatch {
+  std::string warning;  // why another device than the one asked for did the work; empty: it did not
   std::shared_ptr<const FaceModel> model;
   std::shared_ptr<const LandmarkScheme> scheme;
   FitOptions options;
@@ -55,6 +58,7 @@ struct FitBatch {
 enum class DecodePrecision { kStandard, kFast, kExact };
 
 struct DecodeBatch {
+  std::string warning;  // as FitBatch's
   std::shared_ptr<const FaceModel> model;
   std::shared_ptr<const LandmarkScheme> scheme;  // null: the whole mesh
   int count = 0;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/AlignedBuffer.h"
+#include "core/DeviceCopies.h"
 
 namespace sfm {
 
@@ -88,7 +89,11 @@ class FaceModel {
   const std::vector<int32_t>& adjacency() const { return adjacency_; }
   const std::vector<int32_t>& adjacencyStart() const { return adjacencyStart_; }
 
+  // The Householder vector [K] that takes the prior's mean to the pole (z - 2 w (w . z)); empty when it stands there.
+  const std::vector<double>& reflector() const { return reflector_; }
+
   const DecodeBasis& decodeBasis() const { return decodeBasis_; }
+  const DeviceCopies& deviceCopies() const { return deviceCopies_; }
   size_t bytes() const;  // of memory
   // The file's identity column that each packed identity column holds.
   const std::vector<int32_t>& identityColumns() const { return identityColumns_; }
@@ -123,8 +128,7 @@ class FaceModel {
   bool spherical_;
   bool hasSlack_ = false;
   double radius_ = 0;
-  std::vector<double>
-      reflector_;  // unit Householder vector that takes the prior's mean to the pole; empty when it stands there
+  std::vector<double> reflector_;
   std::vector<double> priorPrecision_;
   std::vector<double> priorFactor_;
   std::vector<float> expressionBounds_;
@@ -137,6 +141,7 @@ class FaceModel {
   DecodeBasis decodeBasis_;
   std::vector<float> withinIdentityFloats_;  // [Q,N,3] as in the file, or
   std::vector<uint16_t> withinIdentityHalves_;  // the same
+  DeviceCopies deviceCopies_;
 };
 
 }  // namespace sfm

@@ -28,6 +28,7 @@ struct FitOptions {
   bool nuisances = true;  // estimate the nuisances that model and scheme have; false: as if they had none
   bool posterior = false;  // report the information on the identity as well
 
+  bool operator==(const FitOptions&) const = default;
   // In the manner of Ceres: false, and why, where a value makes no sense.
   bool isValid(std::string* why) const;
 };

@@ -12,6 +12,7 @@ ErrorCode codeOf(cudaError_t status) {
   switch (status) {
     case cudaErrorMemoryAllocation:
       return ErrorCode::OUT_OF_MEMORY;
+    // Not to be had:
     case cudaErrorNoDevice:
     case cudaErrorInsufficientDriver:
     case cudaErrorInvalidDevice:
@@ -25,18 +26,7 @@ ErrorCode codeOf(cudaError_t status) {
     case cudaErrorSystemDriverMismatch:
     case cudaErrorOperatingSystem:
     case cudaErrorStubLibrary:
-    case cudaErrorECCUncorrectable:
-    case cudaErrorUnknown:
-      return ErrorCode::DEVICE_UNAVAILABLE;
-    default:
-      return isFatal(status) ? ErrorCode::DEVICE_UNAVAILABLE : ErrorCode::INTERNAL;
-  }
-}
-
-}  // namespace
-
-bool isFatal(cudaError_t status) {
-  switch (status) {
+    // Lost: these stay with the process.
     case cudaErrorECCUncorrectable:
     case cudaErrorHardwareStackError:
     case cudaErrorIllegalInstruction:
@@ -47,23 +37,22 @@ bool isFatal(cudaError_t status) {
     case cudaErrorLaunchFailure:
     case cudaErrorLaunchTimeout:
     case cudaErrorAssert:
-    case cudaErrorContained:
-    case cudaErrorTensorMemoryLeak:
-    case cudaErrorExternalDevice:
     case cudaErrorMpsClientTerminated:
     case cudaErrorUnknown:
-      return true;
+      return ErrorCode::DEVICE_UNAVAILABLE;
     default:
-      return false;
+      return ErrorCode::INTERNAL;
   }
 }
 
+}  // namespace
+
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  // Takes back what a call that failed has left for the next: only what is fatal stays.
+  // Takes back what a call that failed has left for the next: only what is lost stays.
   cudaGetLastError();
-  throw Error(codeOf(status),
-              std::string("CUDA: ") + what + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) + ")");
+  const std::string reason = std::string(cudaGetErrorString(status)) + " (" + cudaGetErrorName(status) + ")";
+  throw Error(codeOf(status), std::string("CUDA: ") + what + ": " + reason);
 }
 
 void checkLaunch(const char* kernel) { check(cudaGetLastError(), kernel); }

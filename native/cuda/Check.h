@@ -5,14 +5,12 @@
 
 namespace sfm::cuda {
 
-// Throws Error: OUT_OF_MEMORY, DEVICE_UNAVAILABLE where there is no device, none that this build has code for, or the
-// device was lost, INTERNAL for what only a mistake of ours can bring about. `what` is what was being done.
+// Throws Error: OUT_OF_MEMORY; DEVICE_UNAVAILABLE where there is no device, none that this build has code for, or the
+// device has been lost, so that every later call would fail alike; INTERNAL for what only a mistake of ours can bring
+// about. `what` is what was being done.
 void check(cudaError_t status, const char* what);
 
 // After a launch.
 void checkLaunch(const char* kernel);
-
-// Whether nothing more can be done on the device in this process: every later call fails alike.
-bool isFatal(cudaError_t status);
 
 }  // namespace sfm::cuda

@@ -30,14 +30,11 @@ enum cudaError_t {
   cudaErrorInvalidAddressSpace = 717,
   cudaErrorInvalidPc = 718,
   cudaErrorLaunchFailure = 719,
-  cudaErrorExternalDevice = 726,
-  cudaErrorTensorMemoryLeak = 721,
   cudaErrorSystemNotReady = 802,
   cudaErrorSystemDriverMismatch = 803,
   cudaErrorCompatNotSupportedOnDevice = 804,
   cudaErrorMpsClientTerminated = 809,
   cudaErrorStreamCaptureInvalidated = 901,
-  cudaErrorContained = 921,
   cudaErrorUnknown = 999,
 };
 

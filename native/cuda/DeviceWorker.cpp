@@ -1,0 +1,143 @@
+#include "cuda/DeviceWorker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/Error.h"
+#include "cuda/DecodeChunk.h"
+
+namespace sfm::cuda {
+
+namespace {
+
+// Chunks under way: one that is copied in, one that is computed, one that is copied out.
+constexpr size_t kSlots = 3;
+
+// Bytes of a chunk's staging. Decoding is bound by the copy to the host, which pieces of this size already saturate; fits
+// need thousands of problems at once to fill a device.
+constexpr size_t kDecodeBytes = size_t{16} << 20;
+constexpr size_t kFitBytes = size_t{64} << 20;
+
+ErrorCode codeOf(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return e.code();
+  } catch (...) {
+    return ErrorCode::INTERNAL;
+  }
+}
+
+}  // namespace
+
+DeviceWorker::DeviceWorker(const DeviceInfo& device, WorkQueue& queue, const std::shared_ptr<CpuBackend>& cpu,
+                           ThreadPool& copier)
+    : device_(device), queue_(queue), cpu_(cpu), copier_(copier), thread_([this] { run(); }) {}
+
+DeviceWorker::~DeviceWorker() { thread_.join(); }
+
+void DeviceWorker::run() {
+  try {
+    const OnDevice on(device_.ordinal);
+    for (size_t i = 0; i < kSlots; ++i) idle_.push_back(std::make_unique<Slot>(device_, copier_));
+    work();
+    idle_.clear();
+  } catch (...) {
+    // The device is lost, or was never to be had.
+    abandon(std::current_exception());
+    idle_.clear();
+    busy_.clear();
+  }
+}
+
+void DeviceWorker::work() {
+  for (;;) {
+    // Only when nothing is under way is there nothing better to do than to wait.
+    Chunk chunk = busy_.size() < slots_ ? take(busy_.empty()) : Chunk{};
+    if (chunk.count > 0) {
+      std::unique_ptr<Slot> slot = std::move(idle_.front());
+      idle_.pop_front();
+      busy_.push_back(std::move(slot));
+      start(*busy_.back(), std::move(chunk));
+    } else if (!busy_.empty()) {
+      finish(*busy_.front());
+    } else {
+      return;  // the queue has been stopped
+    }
+  }
+}
+
+int DeviceWorker::capacity(const Work& work) const {
+  return work.fit ? fitCapacity(work, kFitBytes >> halvings_) : decodeCapacity(work, kDecodeBytes >> halvings_);
+}
+
+Chunk DeviceWorker::take(bool wait) {
+  const auto room = [this](const Work& work) { return capacity(work); };
+  Chunk chunk = queue_.take(false, room);
+  if (chunk.count > 0 || !wait) return chunk;
+  // A pause is a good moment to try again with all the memory.
+  halvings_ = 0;
+  slots_ = kSlots;
+  return queue_.take(true, room);
+}
+
+// The slot is the last of those that are busy, and stays there if its work is under way.
+void DeviceWorker::start(Slot& slot, Chunk chunk) {
+  slot.chunk = std::move(chunk);
+  try {
+    if (slot.chunk.work().fit)
+      startFit(slot.staging, slot.graph, slot.chunk);
+    else
+      startDecode(slot.staging, slot.chunk);
+    slot.staging.end();
+  } catch (...) {
+    const std::exception_ptr error = std::current_exception();
+    if (codeOf(error) == ErrorCode::DEVICE_UNAVAILABLE) throw;
+    // What has been appended before the error may still run in the slot's memory.
+    cudaStreamSynchronize(slot.staging.stream());
+    Chunk failed = std::exchange(slot.chunk, Chunk{});
+    idle_.push_back(std::move(busy_.back()));
+    busy_.pop_back();
+    if (codeOf(error) != ErrorCode::OUT_OF_MEMORY || !makeRoom(failed)) return failed.settle(error);
+    queue_.putBack(std::move(failed));
+    release();
+  }
+}
+
+// Where memory ran out: first with fewer slots, then with smaller chunks. False where there is nothing left to save.
+bool DeviceWorker::makeRoom(const Chunk& chunk) {
+  if (slots_ > 1) {
+    slots_ = std::max<size_t>(1, busy_.size());
+    return true;
+  }
+  if (chunk.count == 1) return false;
+  do ++halvings_;
+  while (capacity(chunk.work()) >= chunk.count);
+  return true;
+}
+
+// Ends what is under way, and gives all memory back.
+void DeviceWorker::release() {
+  while (!busy_.empty()) finish(*busy_.front());
+  for (const std::unique_ptr<Slot>& slot : idle_) slot->staging.clear();
+}
+
+void DeviceWorker::finish(Slot& slot) {
+  slot.staging.wait();  // throws where the device has been lost; the chunk is abandoned then
+  std::unique_ptr<Slot> done = std::move(busy_.front());
+  busy_.pop_front();
+  const Chunk chunk = std::exchange(slot.chunk, Chunk{});
+  if (chunk.work().fit)
+    finishFit(slot.staging, chunk, *cpu_);
+  else
+    finishDecode(slot.staging, chunk);
+  idle_.push_back(std::move(done));
+}
+
+// Other devices go on with what was under way here; without any, it ends with the error.
+void DeviceWorker::abandon(std::exception_ptr error) {
+  queue_.leave(error);
+  for (const std::unique_ptr<Slot>& slot : busy_) queue_.putBack(std::exchange(slot->chunk, Chunk{}));
+}
+
+}  // namespace sfm::cuda

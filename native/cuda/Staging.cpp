@@ -1,0 +1,56 @@
+#include "cuda/Staging.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <future>
+
+namespace sfm::cuda {
+
+namespace {
+
+constexpr size_t kSmallest = size_t{1} << 16;   // bytes of a first reservation
+constexpr size_t kCopyPiece = size_t{2} << 20;   // bytes that a thread copies at a time
+
+}  // namespace
+
+void Staging::reserve(size_t deviceBytes, size_t pinnedBytes) {
+  const auto grown = [](size_t bytes) { return std::bit_ceil(std::max(bytes, kSmallest)); };
+  // The old goes first: both at once may be too much.
+  if (deviceBytes > deviceMemory_.bytes()) {
+    ++generation_;
+    deviceMemory_ = DeviceMemory();
+    deviceMemory_ = DeviceMemory(grown(deviceBytes));
+  }
+  if (pinnedBytes > pinned_.bytes()) {
+    ++generation_;
+    pinned_ = PinnedMemory();
+    pinned_ = PinnedMemory(grown(pinnedBytes));
+  }
+}
+
+void Staging::clear() {
+  ++generation_;
+  deviceMemory_ = DeviceMemory();
+  pinned_ = PinnedMemory();
+}
+
+void Staging::copy(void* to, const void* from, size_t bytes) const {
+  if (bytes < 2 * kCopyPiece || copier_.threadCount() < 2) {
+    if (bytes > 0) std::memcpy(to, from, bytes);
+    return;
+  }
+  std::promise<void> finished;
+  Job job;
+  job.taskCount = static_cast<int>((bytes + kCopyPiece - 1) / kCopyPiece);
+  job.run = [=](int task, int) {
+    const size_t begin = static_cast<size_t>(task) * kCopyPiece;
+    std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
+                std::min(kCopyPiece, bytes - begin));
+  };
+  job.done = [&finished](std::exception_ptr) { finished.set_value(); };
+  copier_.submit(std::move(job));
+  finished.get_future().get();
+}
+
+}  // namespace sfm::cuda
