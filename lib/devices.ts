@@ -2,11 +2,14 @@ import { requireOptions } from './decode/Latents.js'
 import { describe, invalidArgument, SfmError } from './errors.js'
 import { fromNative, native } from './native.js'
 
-/** Where to compute: `auto` takes the best device there is. */
+/**
+ * Where to compute: `auto` takes the CUDA devices of the machine, all together, or the CPU where there are none or where
+ * one fails; `cuda` all of them, `cuda:1` the one of that number.
+ */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 
-/** A device that this package can compute on. */
-export interface Device {
+/** The processor that this program runs on. */
+export interface CpuDevice {
   name: 'cpu'
   /** The instruction sets available, best first: `avx512`, `avx2`, `neon`, `portable`. */
   instructionSets: string[]
@@ -18,16 +21,36 @@ export interface Device {
   pendingCalls: number
 }
 
+/** An NVIDIA GPU that this build has code for. */
+export interface CudaDevice {
+  name: `cuda:${number}`
+  /** Such as `NVIDIA H200`. */
+  model: string
+  /** Bytes. */
+  memory: number
+  /** Such as `9.0`. */
+  computeCapability: string
+  multiprocessors: number
+}
+
+/** A device that this package can compute on. */
+export type Device = CpuDevice | CudaDevice
+
 /**
- * The devices of this machine. Only the CPU so far.
+ * The devices of this machine: the CPU, then the CUDA devices that can be used. The first call asks the driver, which may
+ * take a moment.
  *
  * @throws SfmError NATIVE_LOAD_FAILED
  * @example
  * console.log(devices()[0])   // { name: 'cpu', instructionSet: 'avx512', threads: 8, ... }
+ * const gpu = devices().find(({ name }) => name === 'cuda:0')
  */
-export function devices(): Device[] {
+export function devices(): [CpuDevice, ...CudaDevice[]] {
   const { kernels, inUse, threads, pendingCalls } = native().cpu()
-  return [{ name: 'cpu', instructionSets: kernels, instructionSet: inUse, threads, pendingCalls }]
+  const cuda = native()
+    .cuda()
+    .usable.map(({ ordinal, ...device }): CudaDevice => ({ name: `cuda:${ordinal}`, ...device }))
+  return [{ name: 'cpu', instructionSets: kernels, instructionSet: inUse, threads, pendingCalls }, ...cuda]
 }
 
 /**
@@ -62,10 +85,27 @@ export function configureCpu(options: { threads?: number; instructionSet?: strin
   }
 }
 
-/** Throws unless the device can be had. */
-export function requireDevice(device: unknown): void {
-  if (device === undefined || device === 'auto' || device === 'cpu') return
-  if (typeof device === 'string' && /^cuda(:\d+)?$/.test(device))
-    throw new SfmError('DEVICE_UNAVAILABLE', `device: ${device} is not available: this build computes on the CPU only`)
-  throw invalidArgument('device', "'auto', 'cpu', 'cuda' or 'cuda:<number>'", device)
+/** The device, or `auto` where none is named; throws unless it can be had. */
+export function requireDevice(device: unknown): DeviceName {
+  if (device === undefined) return 'auto'
+  if (device === 'auto' || device === 'cpu') return device
+  if (typeof device !== 'string' || !/^cuda(:\d+)?$/.test(device))
+    throw invalidArgument('device', "'auto', 'cpu', 'cuda' or 'cuda:<number>'", device)
+  const { usable, trouble } = native().cuda()
+  if (!usable.some(({ ordinal }) => device === 'cuda' || device === `cuda:${ordinal}`)) {
+    const there = usable.map(({ ordinal }) => `cuda:${ordinal}`).join(', ')
+    const why = trouble || (there ? `this machine has ${there}` : 'no CUDA device was found')
+    throw new SfmError('DEVICE_UNAVAILABLE', `device: ${device} is not available: ${why}`)
+  }
+  return device as DeviceName
+}
+
+/** What has been warned of: once is enough. */
+const warned = new Set<string>()
+
+/** Tells Node's warning channel, once, that another device than the one asked for did the work. */
+export function warnOfFallback(warning: string | undefined): void {
+  if (warning === undefined || warned.has(warning)) return
+  warned.add(warning)
+  process.emitWarning(`${warning}; the CPU does the work instead`, { type: 'SfmWarning', code: 'DEVICE_UNAVAILABLE' })
 }

@@ -25,6 +25,7 @@ export interface NativeFitOptions {
   precise: boolean
   /** Whether to tell the derivatives of the residuals. */
   linearise: boolean
+  device: string
 }
 
 /** The native end of a call: exactly one of the two is there. */
@@ -53,9 +54,9 @@ export interface NativeModel {
     identity: Float32Array,
     expression: Float32Array | null,
     poses: Float32Array | null,
-    normals: boolean,
+    options: { normals: boolean; device: string; precision: string },
     sharedOut: Float32Array | null,
-    callback: Callback<{ vertices: Float32Array; normals?: Float32Array }>,
+    callback: Callback<NativeDecoded>,
   ): number
   decodeSync(
     scheme: number,
@@ -69,8 +70,20 @@ export interface NativeModel {
   dispose(): void
 }
 
+/** What every batch may come with. */
+interface NativeBatch {
+  /** Why another device than the one asked for did the work. */
+  warning?: string
+}
+
+/** What the native side returns for a batch of faces to decode. */
+export interface NativeDecoded extends NativeBatch {
+  vertices: Float32Array
+  normals?: Float32Array
+}
+
 /** What the native side returns for a batch of fits (native/core/Batch.h). */
-export interface NativeFits {
+export interface NativeFits extends NativeBatch {
   records: Float64Array
   arrays: Float32Array
   linearisations?: Float64Array
@@ -120,6 +133,17 @@ export interface NativeBinding {
   errorCodes(): string[]
   cpu(): { kernels: string[]; inUse: string; threads: number; pendingCalls: number }
   configureCpu(threads: number, kernels: string): void
+  /** CUDA devices that can be used, and what is wrong with one that cannot. */
+  cuda(): {
+    usable: {
+      ordinal: number
+      model: string
+      memory: number
+      computeCapability: string
+      multiprocessors: number
+    }[]
+    trouble: string
+  }
   cancel(call: number): void
 }
 

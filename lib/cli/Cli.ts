@@ -1,3 +1,4 @@
+import type { DeviceName } from '../devices.js'
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
 import type { FaceDetector } from '../photos/FaceDetector.js'
 import type { readPhoto } from '../photos/readPhoto.js'
@@ -16,8 +17,8 @@ export interface Cli {
 
 /** The package behind the command line. */
 export interface Engine {
-  /** The model of `--model`, or the embedded one. */
-  loadModel(source?: string): Promise<SphereFaceModel>
+  /** The model of `--model`, or the embedded one, on the device of `--device`. */
+  loadModel(source?: string, device?: DeviceName): Promise<SphereFaceModel>
   /** How many threads calls from now on use. */
   setThreads(count: number): Promise<void>
   /** What finds the faces of photos; without it they are refused. */

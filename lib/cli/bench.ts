@@ -35,7 +35,7 @@ interface Measurement {
 
 /** `sfm bench`: how fast this machine decodes and fits. */
 export async function bench(options: BenchCommandOptions, cli: Cli): Promise<number> {
-  using model = await cli.engine.loadModel(options.model)
+  using model = await cli.engine.loadModel(options.model, options.device)
   using fitter = await model.createFitter({ device: options.device })
   const { messages, signal } = cli
   try {

@@ -38,7 +38,7 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
   requireFolder(options.out, options.format)
 
   if (options.jobs !== undefined) await cli.engine.setThreads(options.jobs)
-  using model = await cli.engine.loadModel(options.model)
+  using model = await cli.engine.loadModel(options.model, options.device)
   using fitter = await model.createFitter({
     device: options.device,
     ...(options.camera && { camera: options.camera }),

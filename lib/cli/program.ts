@@ -72,7 +72,7 @@ function isAbort(error: unknown): boolean {
 
 /** Loaded when a command needs it: `sfm --help` should not wait for a native addon. */
 const OWN_ENGINE: Engine = {
-  loadModel: async (source) => (await import('../index.js')).SphereFaceModel.load(source),
+  loadModel: async (source, device = 'auto') => (await import('../index.js')).SphereFaceModel.load(source, { device }),
   setThreads: async (threads) => (await import('../index.js')).configureCpu({ threads }),
   loadDetector: async (signal) => (await import('../index.js')).FaceDetector.load({ signal }),
 }

@@ -1,5 +1,6 @@
 import { throwIfAborted } from '../aborts.js'
 import { asList, requireOptions } from '../decode/Latents.js'
+import { warnOfFallback } from '../devices.js'
 import { SfmError } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
 import { type NativeFitOptions, type NativeFits, type NativeModel, nativeCall } from '../native.js'
@@ -164,9 +165,11 @@ export class Fitter {
     const number = this.#model.nativeScheme(scheme)
     const scan = dimensions === 3
     const options: NativeFitOptions = { ...this.#options.native, ...kind, weakPerspective: weak, scan }
-    return nativeCall<NativeFits>(signal, (callback) =>
+    const output = await nativeCall<NativeFits>(signal, (callback) =>
       native.fit(number, options, points, confidence, cameras, callback),
     )
+    warnOfFallback(output.warning)
+    return output
   }
 
   /** Ends the fitter; calls under way still settle. Idempotent. The model stays. */

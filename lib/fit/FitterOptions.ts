@@ -5,7 +5,7 @@ import type { NativeFitOptions } from '../native.js'
 
 /** How faces are fitted. Every default is chosen so that it need not be touched. */
 export interface FitterOptions {
-  /** Where to compute (default `auto`). */
+  /** Where to compute (default: where the model does). */
   device?: DeviceName
   /** The camera of observations that do not say (default `perspective`). */
   camera?: 'perspective' | 'weak'
@@ -78,7 +78,7 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
   for (const name of Object.keys(options))
     if (!Object.hasOwn(KNOWN, name))
       throw invalidArgument('options', `names among ${Object.keys(KNOWN).join(', ')}`, name)
-  requireDevice(options.device)
+  const device = requireDevice(options.device)
   const { camera = 'perspective', focal, robust = true, boundExpression = true, nuisances = true } = options
   const { posterior = false, maxIterations = 50 } = options
   if (camera !== 'perspective' && camera !== 'weak') throw invalidArgument('camera', "'perspective' or 'weak'", camera)
@@ -90,6 +90,7 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
     camera,
     focal: focal === undefined ? undefined : positive('focal', focal, 0),
     native: {
+      device,
       maxIterations,
       robust: boolean('robust', robust),
       degreesOfFreedom: 4,

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "core/Error.h"
+#include "core/FallbackBackend.h"
+#include "cuda/CudaBackend.h"
 
 namespace sfm::addon {
 
@@ -35,6 +37,26 @@ int chosenThreads() {
     throw Error(ErrorCode::INVALID_ARGUMENT,
                 std::string("SFM_THREADS: expected an integer from 1 to 1024, received ") + text);
   return static_cast<int>(count);
+}
+
+// What "auto" stands for: SFM_DEVICE, for tests and for those who know their machine.
+std::string chosenDevice() {
+  const char* name = std::getenv("SFM_DEVICE");
+  return name && *name ? name : "auto";
+}
+
+std::vector<cuda::DeviceInfo> chosenFrom(const cuda::Devices& devices, const std::string& name) {
+  std::vector<cuda::DeviceInfo> chosen;
+  if (name != "cuda" && name.rfind("cuda:", 0) != 0)
+    throw Error(ErrorCode::INVALID_ARGUMENT, "device: expected auto, cpu, cuda or cuda:<number>, received " + name);
+  for (const cuda::DeviceInfo& device : devices.usable)
+    if (name == "cuda" || name == "cuda:" + std::to_string(device.ordinal)) chosen.push_back(device);
+  if (chosen.empty())
+    throw Error(ErrorCode::DEVICE_UNAVAILABLE, "device: " + name + " is not available: " +
+                                                   (!devices.trouble.empty() ? devices.trouble
+                                                    : devices.usable.empty() ? "no CUDA device was found"
+                                                                             : "there is no device of that number"));
+  return chosen;
 }
 
 }  // namespace
@@ -68,7 +90,7 @@ Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error) {
 AddonData::AddonData(Napi::Env env) : env_(env) {
   // What may fail comes first: a hook that is added must find this object. And the channel is made before the hook, so
   // that the hook, which ends the threads, runs before the channel's own.
-  cpu_ = std::make_unique<CpuBackend>(chosenKernels(), chosenThreads(), kQueueLimit);
+  cpu_ = std::make_shared<CpuBackend>(chosenKernels(), chosenThreads(), kQueueLimit);
   channel_ = Channel::New(env, "sphere-face-model", 0, 1, this);
   channel_.Unref(env);
   napi_add_env_cleanup_hook(env, &AddonData::tearDown, this);
@@ -81,7 +103,9 @@ AddonData& AddonData::of(Napi::Env env) { return *env.GetInstanceData<AddonData>
 void AddonData::tearDown(void* pointer) {
   AddonData* data = static_cast<AddonData*>(pointer);
   for (auto& [id, call] : data->calls_) call.cancellation->cancel();
-  data->cpu_.reset();  // joins: from here on nothing native runs for this environment
+  // These join: from here on nothing native runs for this environment. The CPU last, which the others hand work to.
+  data->backends_.clear();
+  data->cpu_.reset();
   data->calls_.clear();
   data->modelClass.Reset();
   data->channel_.Abort();
@@ -90,7 +114,36 @@ void AddonData::tearDown(void* pointer) {
 void AddonData::configure(const CpuKernels& kernels, int threads) {
   if (!calls_.empty()) throw Error(ErrorCode::INVALID_ARGUMENT, "threads: cannot be changed while calls are under way");
   // The old one goes only when the new one stands: threads may not be had.
-  cpu_ = std::make_unique<CpuBackend>(kernels, threads, kQueueLimit);
+  auto cpu = std::make_shared<CpuBackend>(kernels, threads, kQueueLimit);
+  backends_.clear();
+  cpu_ = std::move(cpu);
+}
+
+const cuda::Devices& AddonData::cudaDevices() {
+  if (!cudaDevices_) cudaDevices_ = cuda::findDevices();
+  return *cudaDevices_;
+}
+
+Backend& AddonData::backend(std::string device, std::string* warning) {
+  if (!cpu_) throw Error(ErrorCode::ABORTED, "the environment is shutting down");
+  if (device == "auto") device = chosenDevice();
+  if (device == "cpu") return *cpu_;
+  const cuda::Devices& devices = cudaDevices();
+  if (device == "auto" && devices.usable.empty()) {
+    *warning = devices.trouble;
+    return *cpu_;
+  }
+  std::shared_ptr<Backend>& backend = backends_[device];
+  if (backend) return *backend;
+  if (device == "auto") {
+    std::string none;
+    this->backend("cuda", &none);
+    // A reference into a map outlives what is added to it.
+    backend = std::make_shared<FallbackBackend>(backends_["cuda"], cpu_);
+    return *backend;
+  }
+  backend = cuda::makeBackend(chosenFrom(devices, device), cpu_, kQueueLimit);
+  return *backend;
 }
 
 uint32_t AddonData::run(Napi::Function callback, Deliver deliver,

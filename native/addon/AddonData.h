@@ -1,13 +1,17 @@
-// What one environment (the main thread or a worker thread) has of its own: a backend, and the calls under way.
+// What one environment (the main thread or a worker thread) has of its own: backends, and the calls under way.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "addon/Napi.h"
 #include "core/Backend.h"
 #include "cpu/CpuBackend.h"
+#include "cuda/Devices.h"
 
 namespace sfm::addon {
 
@@ -21,6 +25,12 @@ class AddonData {
   static AddonData& of(Napi::Env env);
 
   CpuBackend& cpu() { return *cpu_; }
+  // Asks the driver when called first.
+  const cuda::Devices& cudaDevices();
+  // The backend that goes by "auto", "cpu", "cuda" (all devices together) or "cuda:<number>". `warning` says why "auto"
+  // makes do with the CPU where there is a device that cannot be used. Throws Error(DEVICE_UNAVAILABLE,
+  // INVALID_ARGUMENT).
+  Backend& backend(std::string device, std::string* warning);
   // Throws Error(INVALID_ARGUMENT) while calls are under way.
   void configure(const CpuKernels& kernels, int threads);
 
@@ -53,7 +63,9 @@ class AddonData {
   Channel channel_;
   std::unordered_map<uint32_t, Call> calls_;
   uint32_t lastCall_ = 0;
-  std::unique_ptr<CpuBackend> cpu_;
+  std::shared_ptr<CpuBackend> cpu_;
+  std::optional<cuda::Devices> cudaDevices_;
+  std::map<std::string, std::shared_ptr<Backend>> backends_;  // by name, but for the CPU; made when first asked for
 };
 
 // A JavaScript error with the `code` of lib/errors.ts.

@@ -101,6 +101,11 @@ inline int integer(const Napi::Value& value, const char* name, int low, int high
   return static_cast<int>(v);
 }
 
+inline std::string text(const Napi::Value& value, const char* name) {
+  if (!value.IsString()) invalid(std::string(name) + ": expected a string");
+  return value.As<Napi::String>().Utf8Value();
+}
+
 inline Napi::Object object(const Napi::Value& value, const char* name) {
   if (!value.IsObject()) invalid(std::string(name) + ": expected an object");
   return value.As<Napi::Object>();

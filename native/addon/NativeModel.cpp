@@ -89,6 +89,14 @@ FitOptions fitOptions(const Napi::Object& from) {
   return options;
 }
 
+DecodePrecision precision(const Napi::Value& value) {
+  const std::string name = text(value, "precision");
+  if (name == "standard") return DecodePrecision::kStandard;
+  if (name == "fast") return DecodePrecision::kFast;
+  if (name != "exact") invalid("precision: expected standard, fast or exact");
+  return DecodePrecision::kExact;
+}
+
 }  // namespace
 
 Napi::Function NativeModel::define(Napi::Env env) {
@@ -195,6 +203,7 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
     batch->space = options.Get("scan").ToBoolean() ? ObservationSpace::kScan : ObservationSpace::kImage;
     batch->precise = options.Get("precise").ToBoolean();
     batch->linearise = options.Get("linearise").ToBoolean();
+    const std::string device = text(options.Get("device"), "device");
     const size_t landmarks = static_cast<size_t>(batch->scheme->basis.landmarkCount);
     const ArrayView<double> cameras = array<double>(info[4], "cameras");
     const size_t count = cameras.size / FitBatch::kCameraSize;
@@ -219,10 +228,11 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
           result.Set("records", toTypedArray(env, std::move(batch->records)));
           result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
           if (batch->linearise) result.Set("linearisations", toTypedArray(env, std::move(batch->linearisations)));
+          if (!batch->warning.empty()) result.Set("warning", Napi::String::New(env, batch->warning));
           return result;
         },
         [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
-          data.cpu().fit(batch, std::move(cancellation), std::move(done));
+          data.backend(device, &batch->warning).fit(batch, std::move(cancellation), std::move(done));
         });
     return Napi::Number::New(info.Env(), id);
   });
@@ -256,7 +266,10 @@ Napi::Value NativeModel::decode(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     std::shared_ptr<DecodeBatch> batch = decodeBatch(info);
     const size_t size = static_cast<size_t>(batch->count) * static_cast<size_t>(batch->basis().pointCount) * 3;
-    const bool normals = info[4].ToBoolean();
+    const Napi::Object options = object(info[4], "options");
+    const bool normals = options.Get("normals").ToBoolean();
+    const std::string device = text(options.Get("device"), "device");
+    batch->precision = precision(options.Get("precision"));
     if (normals) {
       if (batch->scheme) invalid("normals: expected a decode of the whole mesh");
       batch->normals = AlignedBuffer<float>::uninitialised(size);
@@ -283,10 +296,11 @@ Napi::Value NativeModel::decode(const Napi::CallbackInfo& info) {
           Napi::Object result = Napi::Object::New(env);
           result.Set("vertices", kept->IsEmpty() ? toTypedArray(env, std::move(batch->owned)) : kept->Value());
           if (normals) result.Set("normals", toTypedArray(env, std::move(batch->normals)));
+          if (!batch->warning.empty()) result.Set("warning", Napi::String::New(env, batch->warning));
           return result;
         },
         [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
-          data.cpu().decode(batch, std::move(cancellation), std::move(done));
+          data.backend(device, &batch->warning).decode(batch, std::move(cancellation), std::move(done));
         });
     return Napi::Number::New(info.Env(), id);
   });

@@ -20,7 +20,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value addScheme(const Napi::CallbackInfo& info);
   // fit(scheme, options, points, confidence | null, cameras, callback) -> call number
   Napi::Value fit(const Napi::CallbackInfo& info);
-  // decode(scheme | -1, identity, expression | null, poses | null, normals, sharedOut | null, callback) -> call number
+  // decode(scheme | -1, identity, expression | null, poses | null, { normals, device, precision }, sharedOut | null,
+  // callback) -> call number
   Napi::Value decode(const Napi::CallbackInfo& info);
   // decodeSync(scheme | -1, identity, expression | null, poses | null, out)
   Napi::Value decodeSync(const Napi::CallbackInfo& info);

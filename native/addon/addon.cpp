@@ -31,6 +31,27 @@ Napi::Value cpu(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// The CUDA devices that can be used, and what is wrong with one that cannot.
+Napi::Value cuda(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const sfm::cuda::Devices& devices = AddonData::of(env).cudaDevices();
+  Napi::Array usable = Napi::Array::New(env);
+  for (const sfm::cuda::DeviceInfo& device : devices.usable) {
+    Napi::Object each = Napi::Object::New(env);
+    each.Set("ordinal", Napi::Number::New(env, device.ordinal));
+    each.Set("model", Napi::String::New(env, device.name));
+    each.Set("memory", Napi::Number::New(env, static_cast<double>(device.memory)));
+    each.Set("computeCapability",
+             Napi::String::New(env, std::to_string(device.major) + "." + std::to_string(device.minor)));
+    each.Set("multiprocessors", Napi::Number::New(env, device.multiprocessors));
+    usable.Set(usable.Length(), each);
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("usable", usable);
+  result.Set("trouble", Napi::String::New(env, devices.trouble));
+  return result;
+}
+
 // configureCpu(threads, kernels)
 Napi::Value configureCpu(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -69,6 +90,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("NativeModel", modelClass);
   exports.Set("errorCodes", Napi::Function::New(env, errorCodes, "errorCodes"));
   exports.Set("cpu", Napi::Function::New(env, cpu, "cpu"));
+  exports.Set("cuda", Napi::Function::New(env, cuda, "cuda"));
   exports.Set("configureCpu", Napi::Function::New(env, configureCpu, "configureCpu"));
   exports.Set("linear", defineLinear(env));
   exports.Set("cancel", Napi::Function::New(env, cancel, "cancel"));

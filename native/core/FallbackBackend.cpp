@@ -21,17 +21,18 @@ bool mayFallBack(const std::exception_ptr& error, std::string* why) {
   }
 }
 
-// `call` is &Backend::fit or &Backend::decode.
+// `call` is &Backend::fit or &Backend::decode. A call under way owns no backend: it must not be what ends one, on one of
+// that backend's own threads.
 template <class Batch, class Call>
-void callEither(const std::shared_ptr<Backend>& first, const std::shared_ptr<Backend>& second, Call call,
-                std::shared_ptr<Batch> batch, std::shared_ptr<const Cancellation> cancellation, Completion done) {
+void callEither(Backend* first, Backend* second, Call call, std::shared_ptr<Batch> batch,
+                std::shared_ptr<const Cancellation> cancellation, Completion done) {
   const auto fallBack = [second, call, batch, cancellation, done](const std::string& why) {
     batch->warning = why;
-    (second.get()->*call)(batch, cancellation, done);
+    (second->*call)(batch, cancellation, done);
   };
   std::string why;
   try {
-    (first.get()->*call)(batch, cancellation, [fallBack, done, cancellation](std::exception_ptr error) {
+    (first->*call)(batch, cancellation, [fallBack, done, cancellation](std::exception_ptr error) {
       std::string reason;
       if (!error || cancellation->cancelled() || !mayFallBack(error, &reason)) return done(error);
       try {
@@ -54,12 +55,12 @@ FallbackBackend::FallbackBackend(std::shared_ptr<Backend> first, std::shared_ptr
 
 void FallbackBackend::fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation,
                           Completion done) {
-  callEither(first_, second_, &Backend::fit, std::move(batch), std::move(cancellation), std::move(done));
+  callEither(first_.get(), second_.get(), &Backend::fit, std::move(batch), std::move(cancellation), std::move(done));
 }
 
 void FallbackBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
                              Completion done) {
-  callEither(first_, second_, &Backend::decode, std::move(batch), std::move(cancellation), std::move(done));
+  callEither(first_.get(), second_.get(), &Backend::decode, std::move(batch), std::move(cancellation), std::move(done));
 }
 
 }  // namespace sfm

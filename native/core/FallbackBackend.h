@@ -10,7 +10,7 @@ namespace sfm {
 
 class FallbackBackend final : public Backend {
  public:
-  // Calls under way hold both.
+  // The second must outlive the first's calls: end the first before it.
   FallbackBackend(std::shared_ptr<Backend> first, std::shared_ptr<Backend> second);
 
   const char* name() const override { return first_->name(); }

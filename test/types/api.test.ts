@@ -3,6 +3,7 @@ import { describe, expectTypeOf, it } from 'vitest'
 import {
   type Camera,
   type Comparison,
+  type CpuDevice,
   compare,
   configureCpu,
   type DecodeOptions,
@@ -170,8 +171,12 @@ describe('the rest', () => {
     compiled(() => new SfmError('SOMETHING', ''))
   })
 
-  it('describes and configures the CPU', () => {
-    expectTypeOf(devices).returns.toEqualTypeOf<Device[]>()
+  it('describes the devices and configures the CPU', () => {
+    expectTypeOf(devices).returns.toExtend<Device[]>()
+    expectTypeOf(devices()[0]).toEqualTypeOf<CpuDevice>()
+    compiled(() => SphereFaceModel.load(undefined, { device: 'cuda:1' }))
+    // @ts-expect-error No such device.
+    compiled(() => SphereFaceModel.load(undefined, { device: 'gpu' }))
     compiled(() => configureCpu({ threads: 2 }))
     // @ts-expect-error Not a count.
     compiled(() => configureCpu({ threads: 'all' }))

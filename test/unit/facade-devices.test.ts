@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { configureCpu, devices, requireDevice } from '../../lib/devices.js'
+import { configureCpu, devices, requireDevice, warnOfFallback } from '../../lib/devices.js'
+import { SphereFaceModel } from '../../lib/model/SphereFaceModel.js'
+import { native } from '../../lib/native.js'
 import { expectSfmError, expectSfmRejection } from '../fixtures/expectSfmError.js'
 import { defaultModel, TINY_MODELS, tinyModel } from '../fixtures/models.js'
 import { disturb, drawFace, see } from '../fixtures/observe.js'
@@ -11,7 +13,7 @@ afterEach(() => configureCpu({ threads: initially.threads, instructionSet: initi
 describe('devices', () => {
   it('has the CPU, and what it can do', () => {
     const all = devices()
-    expect(all).toHaveLength(1)
+    for (const device of all.slice(1)) expect(device.name).toMatch(/^cuda:\d+$/)
     const [cpu] = all
     expect(cpu).toMatchObject({ name: 'cpu', pendingCalls: 0 })
     expect(cpu!.threads).toBeGreaterThanOrEqual(1)
@@ -75,21 +77,62 @@ describe('configureCpu', () => {
 })
 
 describe('the device of a fitter', () => {
-  it('is the CPU, whatever way it is asked for', async () => {
-    const model = tinyModel()
-    for (const device of [undefined, 'auto', 'cpu'] as const) await model.createFitter({ device: device! })
+  it('is the CPU at least, whatever way it is asked for', async () => {
+    for (const device of [undefined, 'auto', 'cpu'] as const) {
+      using model = tinyModel()
+      await model.createFitter({ device: device! })
+      await model.decode({ identity: model.data.identityPriorMean! }, { device: device! })
+      SphereFaceModel.fromData(model.data, { device: device! }).dispose()
+    }
   })
 
   it('is refused where it cannot be had', async () => {
     const model = tinyModel()
-    for (const device of ['cuda', 'cuda:0', 'cuda:17'] as const)
-      await expectSfmRejection(
-        model.createFitter({ device }),
-        'DEVICE_UNAVAILABLE',
-        new RegExp(`^device: ${device} is not`),
-      )
+    const absent = (['cuda', 'cuda:0', 'cuda:17'] as const).filter(
+      (device) => devices().length === 1 || device === 'cuda:17',
+    )
+    for (const device of absent) {
+      const message = new RegExp(`^device: ${device} is not available: `)
+      await expectSfmRejection(model.createFitter({ device }), 'DEVICE_UNAVAILABLE', message)
+      const face = { identity: model.data.identityPriorMean! }
+      await expectSfmRejection(model.decode(face, { device }), 'DEVICE_UNAVAILABLE', message)
+      expectSfmError(() => SphereFaceModel.fromData(model.data, { device }), 'DEVICE_UNAVAILABLE', message)
+      // The addon says so as well.
+      const options = { normals: false, device, precision: 'standard' }
+      const code = (() => {
+        try {
+          ;new (native().NativeModel)(model.data).decode(
+            -1,
+            Float32Array.from(face.identity),
+            null,
+            null,
+            options,
+            null,
+            () => {},
+          )
+        } catch (error) {
+          return (error as { code?: string }).code
+        }
+        return undefined
+      })()
+      expect(code).toBe('DEVICE_UNAVAILABLE')
+    }
     for (const device of ['gpu', 'cuda:', 'cuda:x', '', 'CPU', null, 7, {}])
       expectSfmError(() => requireDevice(device), 'INVALID_ARGUMENT', /^device: expected 'auto', 'cpu', 'cuda' or/)
+  })
+})
+
+describe('a warning of a fallback', () => {
+  it('comes once on the channel of Node', async () => {
+    const warnings: Error[] = []
+    const listen = (warning: Error) => warnings.push(warning)
+    process.on('warning', listen)
+    for (const warning of [undefined, 'the card is out of memory', 'the card is out of memory']) warnOfFallback(warning)
+    await new Promise(setImmediate)
+    process.off('warning', listen)
+    expect(warnings.map(({ name, message }) => [name, message])).toEqual([
+      ['SfmWarning', 'the card is out of memory; the CPU does the work instead'],
+    ])
   })
 })
 
