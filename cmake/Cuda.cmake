@@ -2,7 +2,8 @@
 # binary loads on a machine without a driver, finds no device there, and leaves the work to the CPU.
 
 # "development": one architecture and its PTX, which compiles quickly and runs on that generation and later ones.
-# "release": every generation since Turing, and PTX for those to come. Or a list as for CMAKE_CUDA_ARCHITECTURES.
+# "release": every generation since Turing (cuda-architectures.txt), and PTX for those to come. Or a list as for
+# CMAKE_CUDA_ARCHITECTURES.
 set(SFM_CUDA_ARCHITECTURES development CACHE STRING "CUDA architectures: development, release, or a list")
 
 if(NOT SFM_CUDA MATCHES "^(AUTO|ON|OFF)$")
@@ -30,7 +31,10 @@ if(cuda_sources)
   if(SFM_CUDA_ARCHITECTURES STREQUAL development)
     set(CMAKE_CUDA_ARCHITECTURES 90)
   elseif(SFM_CUDA_ARCHITECTURES STREQUAL release)
-    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+    file(STRINGS ${CMAKE_SOURCE_DIR}/cmake/cuda-architectures.txt CMAKE_CUDA_ARCHITECTURES)
+    list(POP_BACK CMAKE_CUDA_ARCHITECTURES latest)
+    list(TRANSFORM CMAKE_CUDA_ARCHITECTURES APPEND -real)
+    list(APPEND CMAKE_CUDA_ARCHITECTURES ${latest})
   else()
     set(CMAKE_CUDA_ARCHITECTURES ${SFM_CUDA_ARCHITECTURES})
   endif()

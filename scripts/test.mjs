@@ -1,4 +1,4 @@
-// npm test: format, lint and types, then the C++ tests and the TypeScript tests. A step that fails is counted and the
+// npm test: format, lint, types and CUDA kernels, then the C++ tests and the TypeScript tests. A step that fails is counted and the
 // rest still run, so that one run tells everything; the last line is the sum.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -68,6 +68,8 @@ check('types', node('node_modules/typescript/bin/tsc'))
 check('types of the viewer', node('node_modules/typescript/bin/tsc', '-p', 'viewer'))
 check('build:ts', node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'))
 check('build:viewer', node('scripts/build-viewer.mjs'))
+
+check('kernels', node('scripts/kernels.mjs', ...(process.env.CI ? ['--all'] : [])))
 
 if (check('build:native', node('scripts/build-native.mjs', '-DSFM_TESTS=ON'))) {
   const report = join(reports, 'ctest.xml')

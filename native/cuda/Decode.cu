@@ -35,7 +35,7 @@ template <int kSteps>
 bool allowTensorCores(size_t sharedBytes) {
   using Twice = TensorShared<kSteps, 2>;
   using Once = TensorShared<kSteps, 1>;
-  static_assert(sizeof(Once) <= sizeof(Twice));
+  static_assert(sizeof(Once) <= sizeof(Twice) && sizeof(Twice) <= 99 * 1024);  // what all but Turing have
   if (sizeof(Twice) > sharedBytes) return false;
   allowShared(decodeOnTensorCores<kSteps, 2>, sizeof(Twice));
   allowShared(decodeOnTensorCores<kSteps, 1>, sizeof(Once));

@@ -324,7 +324,7 @@ inline __device__ float valueOf(float value) { return value; }
 inline __device__ float valueOf(uint16_t half) { return floatOfHalf(half); }
 
 template <class Value>
-__global__ void __launch_bounds__(32 * kPlainWarps) decodePlain(PlainDecode<Value> task) {
+__global__ void __launch_bounds__(32 * kPlainWarps, 4) decodePlain(PlainDecode<Value> task) {
   __shared__ float coefficients[kPlainColumns][kPlainFaces];
   __shared__ float stage[kPlainWarps][96];
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
