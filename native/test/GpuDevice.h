@@ -25,7 +25,7 @@ inline bool haveGpu() {
     note("on ", devices.usable[0].name);
     return true;
   }
-  std::printf("skipped: no CUDA device that this build can use%s%s\n", devices.trouble.empty() ? "" : ": ",
+  std::printf("no CUDA device that this build can use%s%s\n", devices.trouble.empty() ? "" : ": ",
               devices.trouble.c_str());
   return false;
 }

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# The proof on a GPU, in one command: agreement with the scalar reference, compute-sanitizer, benchmarks, PyTorch beside
+# them, and with Node the JavaScript suite. Needs nvcc, CMake and a C++ compiler; all else is left out where it is missing.
+#   scripts/gpu-check.sh [RESULTS]     RESULTS: where the report goes, bench/results/<device>.json by default
+# A step that fails is named at the end, and the rest still runs. Takes less than ten minutes.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+tree=${SFM_GPU_TREE:-build/gpu}
+logs=$tree/logs
+mkdir -p "$logs"
+failed=()
+steps=()
+begun=$SECONDS
+readonly budget=570
+
+# step NAME SECONDS COMMAND...: output goes to a log, of which a failure shows the end.
+step() {
+  local name=$1 limit=$2 left=$((budget - SECONDS + begun)) start=$SECONDS status=0
+  shift 2
+  if [ "$left" -lt 5 ]; then
+    echo "-- $name: no time left"
+    steps+=("\"$name\":\"no time left\"")
+    failed+=("$name")
+    return 0
+  fi
+  [ "$limit" -le "$left" ] || limit=$left
+  echo "-- $name"
+  # timeout starts programs alone: a function goes to a shell of its own.
+  if [ "$(type -t "$1")" = function ]; then set -- bash -euo pipefail -c "$(declare -f "$1"); $1"; fi
+  timeout --kill-after=10 "$limit" "$@" >"$logs/$name.log" 2>&1 || status=$?
+  if [ "$status" -eq 0 ]; then
+    echo "   ok, $((SECONDS - start)) s"
+    steps+=("\"$name\":\"ok\"")
+  else
+    failed+=("$name")
+    steps+=("\"$name\":\"failed with $status\"")
+    tail -n 25 "$logs/$name.log" | sed 's/^/   | /'
+    [ "$status" -ne 124 ] || echo "   ran out of its $limit s"
+    echo "   failed; all of it in $logs/$name.log"
+  fi
+  return 0
+}
+
+skip() {
+  echo "-- $1: left out, $2"
+  steps+=("\"$1\":\"left out, $2\"")
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# --- What is here -------------------------------------------------------------------------------------------------------
+PATH=$PATH:${CUDA_PATH:-/usr/local/cuda}/bin:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin
+if ! has nvidia-smi || ! nvidia-smi -L >/dev/null 2>&1; then
+  echo 'no NVIDIA GPU, or no driver for it' >&2
+  exit 2
+fi
+has nvcc || { echo 'nvcc is missing' >&2; exit 2; }
+query() { nvidia-smi --query-gpu="$1" --format=csv,noheader | head -n 1; }
+device=$(query name)
+architecture=$(query compute_cap | tr -d '. ')
+driver=$(query driver_version)
+export tree architecture
+echo "$device, compute capability $architecture, driver $driver"
+nvidia-smi --query-gpu=name,memory.total,clocks.max.sm,clocks.max.memory,power.limit --format=csv || true
+
+# --- Build --------------------------------------------------------------------------------------------------------------
+configure() {
+  cmake -S . -B "$tree" -DCMAKE_BUILD_TYPE=Release -DSFM_CUDA=ON -DSFM_CUDA_ARCHITECTURES="$architecture" \
+    -DSFM_TESTS=OFF -DSFM_GPU_TESTS=ON -DSFM_BENCH=ON
+}
+step configure 60 configure
+step build 300 cmake --build "$tree" --parallel "$(nproc)"
+
+# --- Agreement, then the same under the sanitizers ----------------------------------------------------------------------
+tests=()
+for test in "$tree"/cuda_*_test_on_device; do
+  [ -x "$test" ] && tests+=("$test")
+done
+for test in "${tests[@]}"; do
+  step "$(basename "$test")" 150 "$test"
+done
+
+sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | tail -n 1 || true)
+if [ -n "$sanitizer" ]; then
+  for tool in memcheck racecheck initcheck; do
+    for test in "${tests[@]}"; do
+      # A few cases of each, which its source names: the tools slow a kernel down a hundredfold.
+      # shellcheck disable=SC2046
+      step "$tool-$(basename "$test" _on_device)" 60 "$sanitizer" --tool "$tool" --error-exitcode 9 "$test" \
+        $(sed -n 's|^// Under sanitizers: ||p' "native/test/$(basename "$test" _on_device).cpp")
+    done
+  done
+else
+  skip compute-sanitizer 'it is not installed'
+fi
+
+# --- Benchmarks ---------------------------------------------------------------------------------------------------------
+bench() { "$tree/cuda_bench" --problems "$tree/problems.bin" >"$tree/bench.json"; }
+rm -f "$tree"/{bench,torch-decode,torch-fit}.json "$tree/problems.bin"
+step bench 180 bench
+cat "$logs/bench.log" || true
+
+if has python3 && python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' >/dev/null 2>&1; then
+  torch_decode() { python3 bench/torch/decode.py >"$tree/torch-decode.json"; }
+  torch_fit() { python3 bench/torch/fit.py "$tree/problems.bin" >"$tree/torch-fit.json"; }
+  step torch-decode 60 torch_decode
+  [ -s "$tree/problems.bin" ] && step torch-fit 90 torch_fit
+  cat "$logs"/torch-*.log || true
+else
+  skip torch 'PyTorch with CUDA is not installed'
+fi
+
+# --- JavaScript ---------------------------------------------------------------------------------------------------------
+if has node && [ -d node_modules/vitest ]; then
+  javascript() {
+    SFM_CUDA=ON SFM_CUDA_ARCHITECTURES=$architecture node scripts/build-native.mjs &&
+      npx tsc -p tsconfig.build.json &&
+      SFM_DEVICE=cuda npx vitest run test/unit/facade- test/unit/posterior- test/integration/accuracy test/integration/concurrency
+  }
+  step javascript 240 javascript
+else
+  skip javascript 'Node or the development dependencies are not installed'
+fi
+
+# --- Report -------------------------------------------------------------------------------------------------------------
+content() { if [ -s "$1" ]; then tr -d '\n' <"$1"; else printf null; fi; }
+name=$(echo "$device" | tr '[:upper:] ' '[:lower:]-' | tr -cd 'a-z0-9-')
+results=${1:-bench/results/$name.json}
+commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+{
+  printf '{"date":"%s","commit":"%s","driver":"%s","nvcc":"%s",\n' "$(date -u +%F)" "$commit" "$driver" \
+    "$(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
+  printf '"steps":{%s},\n' "$(IFS=,; echo "${steps[*]}")"
+  printf '"native":%s,\n"torchDecode":%s,\n"torchFit":%s}\n' "$(content "$tree/bench.json")" \
+    "$(content "$tree/torch-decode.json")" "$(content "$tree/torch-fit.json")"
+} >"$results.part"
+mv "$results.part" "$results"
+echo "-- $results, after $((SECONDS - begun)) s"
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "failed: ${failed[*]}"
+  exit 1
+fi
+echo 'all is well'
