@@ -11,7 +11,7 @@
 
 namespace sfm {
 
-constexpr double kLeastBend = 0.3;  // see landmarkRows
+constexpr double kLeastBend = 0.3;  // see differentiateLandmark
 
 // What is being minimised: the loss, and the factor on every sigma.
 struct Objective {
@@ -67,46 +67,57 @@ SFM_HD void projectOut(double alpha, const double* r, int dimensions, double* ja
   }
 }
 
-// The weighted derivatives of a landmark's d residuals, and these.
-struct LandmarkRows {
-  double shape[3][3];              // [d,3] by its point in model space
-  double pose[3][kPoseCapacity];   // [d,7] by the rotation, then p, q, log s, log f, or the translation
-  double residual[3];              // [d]
+// How a landmark's residuals enter the normal equations: their weight, and their derivatives, bent along the residual.
+struct LandmarkDerivative {
+  double weight;
+  double along;  // what the bend leaves of the residual's own direction
+  double jx[9];  // [d,3] by the point in camera axes
+  double jc[8];  // [2,4] by the camera; images only
 };
 
-SFM_HD void landmarkRows(bool image, const Objective& objective, double nu, const FitPose& pose, const Sight& sight,
-                         const double* turned, const double* residual, double squared, double inverseVariance,
-                         LandmarkRows* rows) {
+SFM_HD void differentiateLandmark(bool image, const Objective& objective, double nu, const FitPose& pose,
+                                  const Sight& sight, const double* turned, const double* residual, double squared,
+                                  double inverseVariance, LandmarkDerivative* to) {
   const int dimensions = image ? 2 : 3;
-  const double weight = weightRoot(objective, nu, dimensions, squared, inverseVariance);
-  double jx[9], jc[8];
-  differentiateSight(image, pose, sight, turned, jx, jc);
+  to->weight = weightRoot(objective, nu, dimensions, squared, inverseVariance);
+  differentiateSight(image, pose, sight, turned, to->jx, to->jc);
+  to->along = 1;
+  if (objective.loss != RobustLoss::kStudentT) return;
   // The loss bends along the residual: w (nu - q) / (nu + q) there instead of w. Taking that into the Gauss-Newton
   // matrix turns reweighting's slow linear convergence into nearly Newton's (Triggs et al. 2000, section 4.3); kept
   // positive for outliers.
-  double along = 1;
-  if (objective.loss == RobustLoss::kStudentT) {
-    const double q = squared / (objective.blur * objective.blur);
-    const double bend = (nu - q) / (nu + q);
-    along = sqrt(bend > kLeastBend ? bend : kLeastBend);
-    const double* r = residual;
-    const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
-    const double alpha = r2 > 0 ? (1 - along) / r2 : 0;
-    projectOut(alpha, r, dimensions, jx, 3);
-    if (image) projectOut(alpha, r, dimensions, jc, 4);
-  }
-  for (int a = 0; a < dimensions; ++a) {
-    const double* jxa = jx + 3 * a;
-    for (int c = 0; c < 3; ++c)
-      rows->shape[a][c] =
-          weight * (jxa[0] * pose.rotation[c] + jxa[1] * pose.rotation[3 + c] + jxa[2] * pose.rotation[6 + c]);
-    double rotational[3];
-    cross(turned, jxa, rotational);
-    for (int c = 0; c < 3; ++c) rows->pose[a][c] = weight * rotational[c];
-    for (int c = 3; c < kPoseCapacity; ++c)
-      rows->pose[a][c] = image ? weight * jc[4 * a + c - 3] : (c < 6 ? weight * jxa[c - 3] : 0);
-    rows->residual[a] = weight / along * residual[a];
-  }
+  const double q = squared / (objective.blur * objective.blur);
+  const double bend = (nu - q) / (nu + q);
+  to->along = sqrt(bend > kLeastBend ? bend : kLeastBend);
+  const double* r = residual;
+  const double r2 = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
+  const double alpha = r2 > 0 ? (1 - to->along) / r2 : 0;
+  projectOut(alpha, r, dimensions, to->jx, 3);
+  if (image) projectOut(alpha, r, dimensions, to->jc, 4);
+}
+
+// One of the landmark's rows, weighted.
+struct LandmarkRow {
+  double shape[3];              // by its point in model space
+  double pose[kPoseCapacity];   // by the rotation, then p, q, log s, log f, or the translation
+  double residual;
+};
+
+// Row a of the derivative, its residual being `residual`.
+SFM_HD LandmarkRow landmarkRow(bool image, const LandmarkDerivative& of, int a, const double* rotation,
+                               const double* turned, double residual) {
+  LandmarkRow row;
+  const double* jxa = of.jx + 3 * a;
+  const double* jca = of.jc + 4 * a;
+  const double* r = rotation;
+  const double weight = of.weight;
+  for (int c = 0; c < 3; ++c) row.shape[c] = weight * (jxa[0] * r[c] + jxa[1] * r[3 + c] + jxa[2] * r[6 + c]);
+  double rotational[3];
+  cross(turned, jxa, rotational);
+  for (int c = 0; c < 3; ++c) row.pose[c] = weight * rotational[c];
+  for (int c = 3; c < kPoseCapacity; ++c) row.pose[c] = image ? weight * jca[c - 3] : (c < 6 ? weight * jxa[c - 3] : 0);
+  row.residual = weight / of.along * residual;
+  return row;
 }
 
 // The radial part of the identity's columns: J_v = sinc J_u + (kappa (J_u v) / r^2 - sinc j_t / r) v^T, this being the

@@ -11,8 +11,10 @@
 // with AVX-512 could otherwise be picked by the linker for code that runs on a plain machine.
 #if defined(__CUDACC__)
 #define SFM_HD __host__ __device__ static inline
+#define SFM_CONSTANT_HD __host__ __device__ constexpr
 #else
 #define SFM_HD static inline
+#define SFM_CONSTANT_HD constexpr
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)

@@ -10,7 +10,8 @@
 
 namespace sfm {
 
-// One landmark that is there: its place on the mean face, its observation and its weight (1 for a good landmark).
+// One landmark: its place on the mean face, its observation and its weight (1 for a good landmark, 0 for one that is
+// missing).
 struct PosePoint {
   double model[3];
   double observed[3];
@@ -148,6 +149,7 @@ SFM_HD double refinePose(const Lanes& lanes, const Points& points, int count, do
     const double scale = exp(current.logScale);
     for (int i = lanes.first(); i < count; i += lanes.stride()) {
       const PosePoint& point = points[i];
+      if (point.weight == 0) continue;
       double x[3];
       for (int a = 0; a < 3; ++a)
         x[a] = current.rotation[3 * a] * point.model[0] + current.rotation[3 * a + 1] * point.model[1] +

@@ -1,10 +1,10 @@
 // min 1/2 d^T S d - b^T d over lower <= d <= upper, S symmetric positive definite: the expressions' part of a step,
-// after everything else has been eliminated. Block principal pivoting (Judice and Pires 1994): guess which bounds hold,
-// solve for the free variables, move every variable that contradicts the guess; where the number of contradictions
-// stops falling, move one at a time (Murty's rule, which is finite).
+// after everything else has been eliminated. Block principal pivoting (core/Pivoting.h): guess which bounds hold, solve
+// for the free variables, move those that contradict the guess.
 #pragma once
 
 #include "core/Fit.h"
+#include "core/Pivoting.h"
 
 namespace sfm {
 namespace {
@@ -19,9 +19,9 @@ bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Ker
   using Real = typename Kernels::Real;
   Real* block = work;
   Real* rhs = work + static_cast<long>(n + 16) * ld;
-  int fewest = n + 1, patience = 3;
+  Pivoting pivoting{n + 1};
   bool solved = true;
-  for (int round = 0; round < 3 * n + 20; ++round) {
+  for (int round = 0; round < mostRounds(n); ++round) {
     int free = 0;
     for (int i = 0; i < n; ++i) {
       if (state[i] == kFree)
@@ -64,20 +64,12 @@ bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Ker
       }
     }
     if (contradictions == 0) return true;
-    bool all = true;
-    if (contradictions < fewest) {
-      fewest = contradictions;
-      patience = 3;
-    } else if (patience > 0) {
-      --patience;
-    } else {
-      all = false;
-    }
+    const bool all = movesAll(contradictions, &pivoting);
     for (int i = 0; i < n; ++i) {
       if (!index[i] || (!all && i != last)) continue;
       state[i] = state[i] != kFree ? kFree : (d[i] < lower[i] ? kAtLower : kAtUpper);
     }
-    solved = round + 1 < 3 * n + 20;
+    solved = round + 1 < mostRounds(n);
   }
   for (int i = 0; i < n; ++i) d[i] = d[i] < lower[i] ? lower[i] : (d[i] > upper[i] ? upper[i] : d[i]);
   return solved;

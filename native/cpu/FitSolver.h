@@ -213,9 +213,11 @@ class FitSolver {
   void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s,
                     const Sight& sight, int i, int row) {
     const long landmark = w_.active[i];
-    LandmarkRows rows;
-    landmarkRows(image_, objective_, options_.degreesOfFreedom, state, sight, at.turned.data() + 3L * i,
-                 at.residual.data() + 3L * i, at.squared[i], w_.inverseVariance[i], &rows);
+    const double* turned = at.turned.data() + 3L * i;
+    const double* residual = at.residual.data() + 3L * i;
+    LandmarkDerivative derivative;
+    differentiateLandmark(image_, objective_, options_.degreesOfFreedom, state, sight, turned, residual, at.squared[i],
+                          w_.inverseVariance[i], &derivative);
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
@@ -223,7 +225,8 @@ class FitSolver {
     const Real* v = state.latents.data();
     for (int a = 0; a < dimensions_; ++a) {
       Real* out = w_.jacobian.data() + static_cast<long>(row + a) * w_.ld;
-      const double* g = rows.shape[a];
+      const LandmarkRow from = landmarkRow(image_, derivative, a, state.rotation, turned, residual[a]);
+      const double* g = from.shape;
       Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
                        static_cast<Real>(s.sinc * g[2]), bz, width, out);
       if (inverseRadius_ > 0) {
@@ -233,7 +236,7 @@ class FitSolver {
       }
       // Each part overwrites the padding behind the one before.
       Real* pose = out + poseStart();
-      for (int c = 0; c < poseCount_; ++c) pose[c] = static_cast<Real>(rows.pose[a][c]);
+      for (int c = 0; c < poseCount_; ++c) pose[c] = static_cast<Real>(from.pose[c]);
       const auto linear = [&](int begin, int end, Real* to) {
         Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
                          static_cast<Real>(g[2]), bz + begin, end - begin, to);
@@ -241,7 +244,7 @@ class FitSolver {
       if (n_ > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
       if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
       for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
-      w_.weighted[row + a] = static_cast<Real>(rows.residual[a]);
+      w_.weighted[row + a] = static_cast<Real>(from.residual);
     }
   }
 
