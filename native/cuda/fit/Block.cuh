@@ -1,0 +1,166 @@
+// A block that fits one face at a time: its memory, and what its threads do together.
+//
+// What a fit knows lies in shared memory, at an address that the compiler knows, so that its steps can be functions of
+// their own with registers of their own. Scalars are the first thread's to compute: in double precision, which many
+// devices have little of. Whatever goes through landmarks or unknowns is shared by all threads.
+#pragma once
+
+#include "core/Descent.h"
+#include "core/LandmarkRows.h"
+#include "core/Sphere.h"
+#include "cuda/fit/Box.cuh"
+#include "cuda/fit/Task.cuh"
+
+namespace sfm::cuda {
+
+// What a state of the unknowns predicts, by active landmark; arrays of [3] have their axes landmarkStride apart.
+struct DeviceEvaluation {
+  double* turned;       // [3]
+  double* residual;     // [3]
+  double* squared;
+  float* identityPart;  // [3]
+};
+
+// A state besides its latents.
+struct DeviceState {
+  FitPose pose;
+  Sight sight;
+  ChartScalars chart;
+  double norm;   // of v
+  double prior;  // its cost
+};
+
+enum class Next { kStop, kEvaluate, kStep };
+
+template <int kThreads>
+struct FitMemory {
+  static constexpr int kWarps = kThreads / 32, kMostSums = 5;
+  FitTask task;
+  StartRecord start;
+  DeviceState states[2];
+  Descent descent;
+  FitSolution solution;
+  double sums[kWarps * kMostSums];
+  double cost, fraction, predicted;
+  float shrink;
+  int problem, activeCount;
+  int current;  // of the states
+  int linearised;  // the normal equations of the current state are at hand
+  int valid, positive, last;
+  Next next;
+  int votes[kWarps];
+};
+
+template <int kBlockThreads, bool kOfImage>
+struct FitBlock {
+  static constexpr int kThreads = kBlockThreads;
+  static constexpr bool kImage = kOfImage;
+  static constexpr int kDimensions = kImage ? 2 : 3;
+  using Memory = FitMemory<kThreads>;
+  static constexpr int kMemoryFloats = (sizeof(Memory) + 15) / 16 * 4;
+
+  __device__ static Memory& memory() {
+    SFM_DYNAMIC_SHARED(shared);
+    return *reinterpret_cast<Memory*>(shared);
+  }
+  __device__ static float* arrays() {
+    SFM_DYNAMIC_SHARED(shared);
+    return reinterpret_cast<float*>(shared) + kMemoryFloats;
+  }
+  __device__ static const FitTask& task() { return memory().task; }
+  __device__ static const FitPlan& plan() { return task().plan; }
+  __device__ static const FitColumns& columns() { return plan().columns; }
+  __device__ static const DeviceFitModel& model() { return task().model; }
+  __device__ static const FitOptions& options() { return task().batch.options; }
+
+  // --- In shared memory -------------------------------------------------------------------------------------------------
+
+  // Rows of the Jacobian, or the factor.
+  __device__ static float* rows() { return arrays(); }
+  __device__ static float* latents(int which) { return arrays() + plan().latents + which * plan().basisStride; }
+  // Of the system that is being solved, in its columns.
+  __device__ static float* step() { return arrays() + plan().step; }
+  __device__ static float* gradient() { return arrays() + plan().gradient; }
+  __device__ static float* diagonal() { return arrays() + plan().diagonal; }
+  __device__ static float* inversePivots() { return arrays() + plan().inversePivots; }
+  __device__ static float* triangle() { return arrays() + plan().triangle; }
+  __device__ static BoxArrays box() { return BoxArrays(arrays() + plan().box, columns().expressions); }
+
+  // --- In the block's slab ----------------------------------------------------------------------------------------------
+
+  template <class T>
+  __device__ static T* slab(size_t offset) {
+    return reinterpret_cast<T*>(task().slabs + blockIdx.x * plan().slab + offset);
+  }
+  __device__ static DeviceEvaluation evaluation(int which) {
+    double* numbers = slab<double>(plan().evaluation[which]);
+    const int stride = plan().landmarkStride;
+    return {numbers, numbers + 3 * stride, numbers + 6 * stride, reinterpret_cast<float*>(numbers + 7 * stride)};
+  }
+  __device__ static int* active() { return slab<int>(plan().active); }
+  __device__ static double* observed() { return slab<double>(plan().observed); }
+  __device__ static double* inverseVariance() { return slab<double>(plan().inverseVariance); }
+  __device__ static LandmarkDerivative* derivatives() { return slab<LandmarkDerivative>(plan().derivatives); }
+  __device__ static float* rowTable() { return slab<float>(plan().rowTable); }
+  // The lower triangle of H of all unknowns and, as its last row, g.
+  __device__ static float* normal() { return slab<float>(plan().normal); }
+  __device__ static int normalStride() { return kTile * tilesOf(columns().count); }
+
+  // --- Together ---------------------------------------------------------------------------------------------------------
+
+  __device__ static int thread() { return static_cast<int>(threadIdx.x); }
+
+  // The task, word by word.
+  __device__ static void take(const FitTask& task) {
+    static_assert(sizeof(FitTask) % sizeof(uint32_t) == 0);
+    const unsigned char* from = reinterpret_cast<const unsigned char*>(&task);
+    unsigned char* to = reinterpret_cast<unsigned char*>(&memory().task);
+    for (size_t i = threadIdx.x * sizeof(uint32_t); i < sizeof(FitTask); i += kThreads * sizeof(uint32_t))
+      memcpy(to + i, from + i, sizeof(uint32_t));
+  }
+
+  // What the first thread does alone, after and before everyone else.
+  template <class Body>
+  __device__ static void once(Body body) {
+    __syncthreads();
+    if (thread() == 0) body();
+    __syncthreads();
+  }
+
+  // Sums over the block, in the same order each time, for the first thread to go on with: body(sums).
+  template <int kCount, class Body>
+  __device__ static void sumOnce(double (&values)[kCount], Body body) {
+    static_assert(kCount <= Memory::kMostSums);
+    double* partial = memory().sums;
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) {
+      for (int bits = 16; bits > 0; bits /= 2) values[i] += __shfl_xor_sync(kAllLanes, values[i], bits);
+      if (thread() % 32 == 0) partial[thread() / 32 * kCount + i] = values[i];
+    }
+    once([&] {
+      double sums[kCount] = {};
+      for (int warp = 0; warp < Memory::kWarps; ++warp)
+        for (int i = 0; i < kCount; ++i) sums[i] += partial[warp * kCount + i];
+      body(sums);
+    });
+  }
+
+  // --- Small things -----------------------------------------------------------------------------------------------------
+
+  // A landmark's numbers from arrays of [3].
+  __device__ static void gather(const double* from, int i, double* to) {
+    const int stride = plan().landmarkStride;
+    for (int a = 0; a < 3; ++a) to[a] = from[a * stride + i];
+  }
+
+  // Row c of C^-1 v.
+  __device__ static double precisionProduct(const float* v, int c) {
+    const int d = columns().identities;
+    const double* row = model().priorPrecision + static_cast<long long>(c) * d;
+    double sum = 0;
+    for (int j = 0; j < d; ++j) sum += row[j] * static_cast<double>(v[j]);
+    return sum;
+  }
+};
+
+}  // namespace sfm::cuda

@@ -1,0 +1,266 @@
+// The normal equations of a fit on a block, in the registers of its threads.
+#pragma once
+
+#include "cuda/fit/Block.cuh"
+#include "cuda/fit/Tiles.cuh"
+#include "cuda/fit/Triangle.cuh"
+
+namespace sfm::cuda {
+
+// What is solved for: all unknowns, expressions last; pose and expressions, the rest being held; or all, identity last.
+enum class Unknowns { kAll, kPose, kIdentityLast };
+
+// The columns that this is about, all from `first` on, and how many of them are eliminated.
+struct FitSystem {
+  int first;
+  int count;
+  int eliminated;
+};
+
+__device__ inline FitSystem systemOf(Unknowns unknowns, const FitColumns& columns) {
+  switch (unknowns) {
+    case Unknowns::kAll:
+      return {0, columns.count, columns.expression};
+    case Unknowns::kPose:
+      return {columns.pose, columns.count - columns.pose, kPoseCapacity};
+    default:
+      return {0, columns.count, columns.count - columns.identities};
+  }
+}
+
+// How the landmarks enter the normal equations of the current state.
+template <class Block>
+__device__ __noinline__ void differentiateLandmarks() {
+  const auto& memory = Block::memory();
+  const DeviceEvaluation at = Block::evaluation(memory.current);
+  const DeviceState& state = memory.states[memory.current];
+  for (int i = Block::thread(); i < memory.activeCount; i += Block::kThreads) {
+    double turned[3], residual[3];
+    Block::gather(at.turned, i, turned);
+    Block::gather(at.residual, i, residual);
+    LandmarkDerivative derivative;
+    differentiateLandmark(Block::kImage, memory.descent.objective, Block::options().degreesOfFreedom, state.pose,
+                          state.sight, turned, residual, at.squared[i], Block::inverseVariance()[i], &derivative);
+    Block::derivatives()[i] = derivative;
+  }
+}
+
+// What each row of the Jacobian is made of: the derivative by the landmark's point (3), the factor of v in the
+// identity's columns (1), the pose's columns (7), the residual (1).
+template <class Block>
+__device__ __noinline__ void fillRowTable() {
+  const auto& memory = Block::memory();
+  const DeviceEvaluation at = Block::evaluation(memory.current);
+  const DeviceState& state = memory.states[memory.current];
+  const double inverseRadius = Block::model().inverseRadius;
+  const int stride = Block::plan().landmarkStride;
+  for (int row = Block::thread(); row < Block::kDimensions * memory.activeCount; row += Block::kThreads) {
+    const int i = row / Block::kDimensions, a = row - i * Block::kDimensions;
+    double turned[3];
+    Block::gather(at.turned, i, turned);
+    const LandmarkRow from = landmarkRow(Block::kImage, Block::derivatives()[i], a, state.pose.rotation, turned,
+                                         at.residual[a * stride + i]);
+    const double* g = from.shape;
+    const double* pose = from.pose;
+    float identityPart[3], slack[3];
+    for (int c = 0; c < 3; ++c) {
+      identityPart[c] = at.identityPart[c * stride + i];
+      slack[c] = Block::task().slack[c * stride + Block::active()[i]];
+    }
+    const double radial =
+        inverseRadius > 0 ? radialDerivative(g, state.chart, identityPart, slack, inverseRadius) * inverseRadius : 0;
+    const double focal = memory.start.freedom.estimateFocal ? pose[6] : 0;
+    float* to = Block::rowTable() + row * kRowTable;
+    store4(to, static_cast<float>(g[0]), static_cast<float>(g[1]), static_cast<float>(g[2]),
+           static_cast<float>(radial));
+    store4(to + 4, static_cast<float>(pose[0]), static_cast<float>(pose[1]), static_cast<float>(pose[2]),
+           static_cast<float>(pose[3]));
+    store4(to + 8, static_cast<float>(pose[4]), static_cast<float>(pose[5]), static_cast<float>(focal),
+           static_cast<float>(from.residual));
+  }
+}
+
+// The prior's part of the diagonal and of the gradient, in the columns of a system that begins with `first`.
+template <class Block>
+__device__ __noinline__ void fillPrior(int first) {
+  const auto& memory = Block::memory();
+  const FitColumns& columns = Block::columns();
+  const DeviceFitModel& model = Block::model();
+  const FitOptions& options = Block::options();
+  const float* x = Block::latents(memory.current);
+  for (int c = first + Block::thread(); c < columns.count; c += Block::kThreads) {
+    double precision = 1, slope = static_cast<double>(x[c]);
+    if (c < columns.identities) {
+      precision = model.priorPrecision ? 0 : options.identityPrior;
+      slope = options.identityPrior * (model.priorPrecision ? Block::precisionProduct(x, c) : slope);
+    } else if (c >= columns.expression) {
+      const int e = c - columns.expression;
+      const double stddev = static_cast<double>(model.expressionStddev[e]);
+      precision = options.expressionPrior / (stddev * stddev);
+      slope = precision * (slope - static_cast<double>(model.expressionMean[e]));
+    } else if (c >= columns.pose) {
+      const PoseFreedom& freedom = memory.start.freedom;
+      const bool focal = c == columns.pose + kPoseCapacity - 1, estimated = focal && freedom.estimateFocal;
+      // A focal length that is not estimated has no row but this one.
+      precision = estimated ? 1 / (options.focalStddev * options.focalStddev) : (focal ? 1 : 0);
+      slope = estimated ? precision * (memory.states[memory.current].pose.camera.logFocal - freedom.focalPrior) : 0;
+    }
+    Block::diagonal()[c - first] = static_cast<float>(precision);
+    Block::gradient()[c - first] = static_cast<float>(slope);
+  }
+}
+
+// Rows of the Jacobian of `count` active landmarks from `firstLandmark` on, in the system's columns.
+template <class Block>
+__device__ __forceinline__ void fillRows(const FitSystem& system, int firstLandmark, int count) {
+  const FitColumns& columns = Block::columns();
+  const int width = kTile * tilesOf(system.count), groups = width / 4, residual = residualColumn(system.count);
+  const int axis = Block::plan().basisStride;
+  const float* x = Block::latents(Block::memory().current);
+  const float sinc = static_cast<float>(Block::memory().states[Block::memory().current].chart.sinc);
+  const float* __restrict__ rowBasis = Block::task().rowBasis;
+  for (int item = Block::thread(); item < count * groups; item += Block::kThreads) {
+    const int landmark = item / groups, at = 4 * (item - landmark * groups), column = system.first + at;
+    const float* table = Block::rowTable() + (firstLandmark + landmark) * Block::kDimensions * kRowTable;
+    float* to = Block::rows() + landmark * Block::kDimensions * width + slot(at);
+    if (at >= residual) {
+#pragma unroll
+      for (int a = 0; a < Block::kDimensions; ++a)
+        store4(to + a * width, at == residual ? table[a * kRowTable + kRowTable - 1] : 0, 0, 0, 0);
+      continue;
+    }
+    const float* basis = rowBasis + 3 * Block::active()[firstLandmark + landmark] * axis + column;
+    const float4 bx = load4(basis), by = load4(basis + axis), bz = load4(basis + 2 * axis);
+    const bool identity = column < columns.identities;
+    const bool pose = column + 4 > columns.pose && column < columns.expression;
+#pragma unroll
+    for (int a = 0; a < Block::kDimensions; ++a, table += kRowTable, to += width) {
+      const float4 g = load4(table);
+      float value[4] = {g.x * bx.x + g.y * by.x + g.z * bz.x, g.x * bx.y + g.y * by.y + g.z * bz.y,
+                        g.x * bx.z + g.y * by.z + g.z * bz.z, g.x * bx.w + g.y * by.w + g.z * bz.w};
+      if (identity) {
+#pragma unroll
+        for (int c = 0; c < 4; ++c)
+          if (column + c < columns.identities) value[c] = sinc * value[c] + g.w * x[column + c];
+      }
+      if (pose) {
+#pragma unroll
+        for (int c = 0; c < 4; ++c) {
+          const int which = column + c - columns.pose;
+          if (which >= 0 && which < kPoseCapacity) value[c] = table[4 + which];
+        }
+      }
+      store4(to, value[0], value[1], value[2], value[3]);
+    }
+  }
+}
+
+// H and, as its last row, g of the current state, of its row table and its prior; the diagonal and g in memory as well.
+// H of all unknowns goes where later steps find it.
+template <class Block>
+__device__ __forceinline__ void formNormal(const FitSystem& system, const TilePlace& place, Tile& tile) {
+  const int width = kTile * tilesOf(system.count), active = Block::memory().activeCount;
+  const int capacity = Block::plan().rowFloats / (width * Block::kDimensions);
+  const int chunks = (active + capacity - 1) / capacity, chunk = (active + chunks - 1) / chunks;
+  tile.clear();
+  for (int first = 0; first < active; first += chunk) {
+    const int count = first + chunk < active ? chunk : active - first;
+    fillRows<Block>(system, first, count);
+    __syncthreads();
+    if (place.any) tile.addProducts<false>(place, Block::rows(), width, count * Block::kDimensions);
+    __syncthreads();
+  }
+  const DeviceFitModel& model = Block::model();
+  const int d = Block::columns().identities;
+  if (model.priorPrecision && system.first == 0 && place.any && place.column < d) {
+    const double weight = Block::options().identityPrior;
+    tile.forRows(place, [&](float (&entries)[kTile], int row) {
+      const double* precision = model.priorPrecision + static_cast<long long>(row) * d + place.column;
+#pragma unroll
+      for (int c = 0; c < kTile; ++c)
+        if (row < d && place.column + c < d) entries[c] += static_cast<float>(weight * precision[c]);
+    });
+  }
+  float* diagonal = Block::diagonal();
+  tile.forDiagonal(place, [&](float& entry, int column) {
+    if (column >= system.count) return;
+    entry += diagonal[column];
+    diagonal[column] = entry;
+  });
+  float* gradient = Block::gradient();
+  tile.forResidual(place, residualColumn(system.count), [&](float& entry, int column) {
+    if (column >= system.count) return;
+    entry += gradient[column];
+    gradient[column] = entry;
+  });
+  if (system.first > 0) return;
+  if (place.any) tile.store(place, Block::normal(), Block::normalStride());
+  if (Block::thread() == 0) Block::memory().linearised = 1;
+}
+
+// H of all unknowns once more, v last and without g.
+template <class Block>
+__device__ __forceinline__ void loadIdentityLast(const FitSystem& system, const TilePlace& place, Tile& tile) {
+  const float* normal = Block::normal();
+  const int stride = Block::normalStride(), others = system.eliminated, d = system.count - others;
+  const auto unknown = [&](int i) { return i < others ? i + d : i - others; };
+  tile.forRows(place, [&](float (&entries)[kTile], int row) {
+    const int i = unknown(row);
+#pragma unroll
+    for (int c = 0; c < kTile; ++c) {
+      const int j = unknown(place.column + c);
+      const bool inside = row < system.count && place.column + c < system.count;
+      entries[c] = inside ? normal[i > j ? i * stride + j : j * stride + i] : 0;
+    }
+  });
+}
+
+// What remains of a system's other columns: its lower triangle, and as its last row minus the right-hand side.
+template <class Block>
+__device__ __forceinline__ void storeRemainder(const FitSystem& system, const TilePlace& place, Tile& tile,
+                                               float* triangle) {
+  const int before = system.eliminated, n = system.count - before, residual = residualColumn(system.count);
+  if (place.any && place.column + kTile > before) {
+    tile.forRows(place, [&](const float (&entries)[kTile], int row) {
+      if (row >= system.count && row != residual) return;
+      const float sign = row == residual ? -1 : 1;
+      float* to = triangle + packed(row == residual ? n : row - before, 0) + place.column - before;
+      const int last = row < system.count ? row : system.count - 1;
+#pragma unroll
+      for (int c = 0; c < kTile; ++c)
+        if (place.column + c >= before && place.column + c <= last) to[c] = sign * entries[c];
+    });
+  }
+  // What becomes of the right-hand side's own square does not matter.
+  if (Block::thread() == 0) triangle[packed(n, n)] = 0;
+}
+
+// The damped normal equations, eliminated but for the unknowns that come last, whose triangle goes to `triangle` or, of
+// the identity, to `rows`; false where they are not positive definite. Those of all unknowns are made where they have
+// not been yet, those of fewer always; with the identity last they are those made last.
+template <class Block>
+__device__ __noinline__ bool eliminate(Unknowns unknowns, float damping) {
+  const FitSystem system = systemOf(unknowns, Block::columns());
+  const int tiles = tilesOf(system.count);
+  const TilePlace place = tilePlace(Block::thread(), tiles);
+  Tile tile;
+  if (unknowns == Unknowns::kIdentityLast) {
+    if (place.any) loadIdentityLast<Block>(system, place, tile);
+  } else if (unknowns == Unknowns::kPose || !Block::memory().linearised) {
+    formNormal<Block>(system, place, tile);
+  } else if (place.any) {
+    tile.load(place, Block::normal(), Block::normalStride());
+  }
+  tile.forDiagonal(place, [&](float& entry, int) { entry *= 1 + damping; });
+  __syncthreads();
+  if (!factorTiles(Block::thread(), place, tiles, system.eliminated, tile, Block::rows(), Block::inversePivots(),
+                   &Block::memory().positive))
+    return false;
+  const bool identity = unknowns == Unknowns::kIdentityLast;
+  if (identity) __syncthreads();  // the factor has served
+  storeRemainder<Block>(system, place, tile, identity ? Block::rows() : Block::triangle());
+  __syncthreads();
+  return true;
+}
+
+}  // namespace sfm::cuda

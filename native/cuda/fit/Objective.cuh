@@ -1,0 +1,116 @@
+// The objective of a fit on a block: what a state predicts, and what it costs.
+#pragma once
+
+#include "cuda/fit/Block.cuh"
+
+namespace sfm::cuda {
+
+// What of a state follows from its latents and its pose; keeps the identity in its chart.
+template <class Block>
+__device__ __noinline__ void refresh(int which) {
+  auto& memory = Block::memory();
+  const FitColumns& columns = Block::columns();
+  const DeviceFitModel& model = Block::model();
+  float* x = Block::latents(which);
+  double sums[3] = {0, 0, 0};  // |v|^2, v^T C^-1 v, half the other squares
+  for (int c = Block::thread(); c < columns.count; c += Block::kThreads) {
+    const double value = static_cast<double>(x[c]);
+    if (c < columns.identities) {
+      sums[0] += value * value;
+      sums[1] += value * (model.priorPrecision ? Block::precisionProduct(x, c) : value);
+    } else if (c < columns.pose) {
+      sums[2] += 0.5 * value * value;
+    } else if (c >= columns.expression) {
+      const int e = c - columns.expression;
+      const double z =
+          (value - static_cast<double>(model.expressionMean[e])) / static_cast<double>(model.expressionStddev[e]);
+      sums[2] += 0.5 * Block::options().expressionPrior * z * z;
+    }
+  }
+  Block::sumOnce(sums, [&](const double* sum) {
+    DeviceState& state = memory.states[which];
+    const double norm = sqrt(sum[0]);
+    const double shrink = model.inverseRadius > 0 && norm > model.largestTangent ? model.largestTangent / norm : 1;
+    memory.shrink = static_cast<float>(shrink);
+    state.norm = shrink * norm;
+    state.chart = chartScalars(state.norm * model.inverseRadius);
+    state.sight = sightOf(state.pose);
+    state.prior = 0.5 * Block::options().identityPrior * shrink * shrink * sum[1] + sum[2];
+    const PoseFreedom& freedom = memory.start.freedom;
+    if (freedom.estimateFocal) {
+      const double z = (state.pose.camera.logFocal - freedom.focalPrior) / Block::options().focalStddev;
+      state.prior += 0.5 * z * z;
+    }
+  });
+  if (memory.shrink != 1) {
+    for (int c = Block::thread(); c < columns.identities; c += Block::kThreads) x[c] *= memory.shrink;
+    __syncthreads();
+  }
+}
+
+// Part of a landmark's row of the basis times the latents.
+__device__ inline float basisProduct(const float* __restrict__ column, int step, const float* x, int first, int last) {
+  float sum = 0;
+#pragma unroll 16
+  for (int c = first; c < last; ++c) sum += column[c * step] * x[c];
+  return sum;
+}
+
+// Predictions and residuals of a refreshed state; `valid` where no landmark falls behind the camera.
+template <class Block>
+__device__ __noinline__ void evaluate(int which) {
+  const FitTask& task = Block::task();
+  const FitColumns& columns = Block::columns();
+  const DeviceEvaluation to = Block::evaluation(which);
+  const DeviceState& state = Block::memory().states[which];
+  const float* x = Block::latents(which);
+  const int count = Block::memory().activeCount, stride = Block::plan().landmarkStride;
+  // Of every landmark and axis, the point in model space takes the place of what it turns to.
+  for (int row = Block::thread(); row < 3 * count; row += Block::kThreads) {
+    const int axis = row / count, i = row - axis * count, from = axis * stride + Block::active()[i];
+    const float* column = task.columnBasis + from;
+    const float identity = basisProduct(column, 3 * stride, x, 0, columns.identities);
+    const float linear = basisProduct(column, 3 * stride, x, columns.identities, columns.pose) +
+                         basisProduct(column, 3 * stride, x, columns.expression, columns.count);
+    to.identityPart[axis * stride + i] = identity;
+    to.turned[axis * stride + i] = static_cast<double>(task.mean[from]) +
+                                   state.chart.cosine * static_cast<double>(task.slack[from]) +
+                                   state.chart.sinc * static_cast<double>(identity) + static_cast<double>(linear);
+  }
+  __syncthreads();
+  bool valid = true;
+  for (int i = Block::thread(); i < count; i += Block::kThreads) {
+    double shape[3], seen[3], turned[3], r[3];
+    Block::gather(to.turned, i, shape);
+    Block::gather(Block::observed(), i, seen);
+    valid &= seeLandmark(Block::kImage, state.pose, state.sight, shape, seen, turned, r);
+    for (int a = 0; a < 3; ++a) {
+      to.turned[a * stride + i] = turned[a];
+      to.residual[a * stride + i] = r[a];
+    }
+    to.squared[i] = (r[0] * r[0] + r[1] * r[1] + r[2] * r[2]) * Block::inverseVariance()[i];
+  }
+  const int all = __syncthreads_and(valid);
+  Block::once([&] { Block::memory().valid = all; });
+}
+
+// Leaves the cost of a state that has been evaluated in memory().cost.
+template <class Block>
+__device__ __noinline__ void findCost(int which, RobustLoss loss, double blur) {
+  const double* squared = Block::evaluation(which).squared;
+  const double sharpness = 1 / (blur * blur), nu = Block::options().degreesOfFreedom;
+  double sums[1] = {0};
+  for (int i = Block::thread(); i < Block::memory().activeCount; i += Block::kThreads)
+    sums[0] += robustCost(loss, nu, Block::kDimensions, sharpness * squared[i]);
+  Block::sumOnce(sums, [&](const double* sum) { Block::memory().cost = sum[0] + Block::memory().states[which].prior; });
+}
+
+// The current state's cost by the descent's objective, as the descent's value.
+template <class Block>
+__device__ void revalue() {
+  const Objective& objective = Block::memory().descent.objective;
+  findCost<Block>(Block::memory().current, objective.loss, objective.blur);
+  Block::once([] { Block::memory().descent.value = Block::memory().cost; });
+}
+
+}  // namespace sfm::cuda

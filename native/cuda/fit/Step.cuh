@@ -1,0 +1,174 @@
+// A step of the descent on a block: the damped system solved within the expressions' bounds, and the state it leads to.
+#pragma once
+
+#include "cuda/fit/Box.cuh"
+#include "cuda/fit/Normal.cuh"
+#include "cuda/fit/Objective.cuh"
+
+namespace sfm::cuda {
+
+// The expressions' part of the step, from their system: S and, as its last row, minus the right-hand side.
+template <class Block>
+__device__ __noinline__ bool solveExpression(int eliminated) {
+  auto& memory = Block::memory();
+  const int n = Block::columns().expressions, i = Block::thread();
+  const BoxArrays box = Block::box();
+  if (i < n) {
+    const float x = Block::latents(memory.current)[Block::columns().expression + i];
+    const float* bounds = Block::model().expressionBounds + 2 * i;
+    const bool bounded = Block::options().boundExpression;
+    box.lower[i] = bounded ? bounds[0] - x : -HUGE_VALF;
+    box.upper[i] = bounded ? bounds[1] - x : HUGE_VALF;
+  }
+  __syncthreads();
+  const bool solved = solveBox<Block::kThreads>(Block::triangle(), n, box, &memory.last);
+  if (i < n) {
+    if (solved)
+      Block::step()[eliminated + i] = box.solution[i];
+    else
+      box.state[i] = kFree;
+  }
+  __syncthreads();
+  return solved;
+}
+
+// Row k of U; its columns in their slots.
+template <class Block>
+__device__ const float* factorRow(int tiles, int k) {
+  const int panel = k / kTile;
+  return Block::rows() + panelStart(tiles, panel) + k % kTile * panelStride(tiles, panel) - kTile * panel;
+}
+
+// The eliminated columns' part of the step: U s = -(y + U_e s_e), y = U^-T g being the factor's last column. By one
+// warp, a column at a time, with the rows' sums in registers.
+template <class Block>
+__device__ __noinline__ void substituteBack(Unknowns unknowns) {
+  constexpr int kGroups = Block::kThreads == kSmallBlock ? 6 : 8;
+  static_assert(!tilesFit(32 * kGroups + 1, Block::kThreads));
+  const FitSystem system = systemOf(unknowns, Block::columns());
+  const int eliminated = system.eliminated, n = system.count - eliminated, thread = Block::thread();
+  const int tiles = tilesOf(system.count), residual = residualColumn(system.count);
+  float* step = Block::step();
+  for (int k = thread; k < eliminated; k += Block::kThreads) {
+    const float* row = factorRow<Block>(tiles, k);
+    float sum = row[slot(residual)];
+    // From different columns on, which are in different banks.
+    for (int c = 0, at = n > 0 ? k % n : 0; c < n; ++c) {
+      sum += row[slot(eliminated + at)] * step[eliminated + at];
+      at = at + 1 < n ? at + 1 : 0;
+    }
+    step[k] = -sum;
+  }
+  __syncthreads();
+  if (thread < 32) {
+    const float* inversePivots = Block::inversePivots();
+    const float* row[kGroups];
+    float value[kGroups];
+#pragma unroll
+    for (int group = 0; group < kGroups; ++group) {
+      const int k = 32 * group + thread;
+      row[group] = factorRow<Block>(tiles, k < eliminated ? k : 0);
+      value[group] = k < eliminated ? step[k] : 0;
+    }
+#pragma unroll
+    for (int group = kGroups - 1; group >= 0; --group) {
+      if (32 * group >= eliminated) continue;
+      const int most = eliminated - 1 - 32 * group;
+#pragma unroll 2
+      for (int lane = most < 31 ? most : 31; lane >= 0; --lane) {
+        const int j = 32 * group + lane;
+        const float solved = __shfl_sync(kAllLanes, value[group], lane) * inversePivots[j];
+        if (thread == lane) value[group] = solved;
+#pragma unroll
+        for (int above = 0; above <= group; ++above)
+          if (32 * above + thread < j) value[above] -= row[above][slot(j)] * solved;
+      }
+    }
+#pragma unroll
+    for (int group = 0; group < kGroups; ++group) {
+      const int k = 32 * group + thread;
+      if (k < eliminated) step[k] = value[group];
+    }
+  }
+  __syncthreads();
+}
+
+// The minimiser of the model, damped as the descent has it, within the expressions' bounds, in `step`; false where the
+// system is not positive definite.
+template <class Block>
+__device__ bool solveStep(Unknowns unknowns) {
+  if (unknowns == Unknowns::kPose || !Block::memory().linearised) {
+    differentiateLandmarks<Block>();
+    fillPrior<Block>(systemOf(unknowns, Block::columns()).first);
+    __syncthreads();
+    fillRowTable<Block>();
+    __syncthreads();
+  }
+  if (!eliminate<Block>(unknowns, static_cast<float>(Block::memory().descent.damping))) return false;
+  if (Block::columns().expressions > 0 && !solveExpression<Block>(systemOf(unknowns, Block::columns()).eliminated))
+    return false;
+  substituteBack<Block>(unknowns);
+  return true;
+}
+
+// From the current state along the step, as far as it is to be trusted: the other state becomes the trial, to be
+// refreshed. What the
+// undamped quadratic model promises of it follows from the damped system, s^T (H + lambda D) s = |U s|^2 + the
+// expressions' part.
+template <class Block>
+__device__ __noinline__ void moveAlongStep(Unknowns unknowns) {
+  auto& memory = Block::memory();
+  const FitColumns& columns = Block::columns();
+  const FitSystem system = systemOf(unknowns, columns);
+  const float* step = Block::step();
+  const int tiles = tilesOf(system.count), residual = residualColumn(system.count);
+  double sums[5] = {0, 0, 0, 0, 0};  // |s_v|^2, g s, s D s, |y|^2, the expressions' part
+  for (int i = Block::thread(); i < system.count; i += Block::kThreads) {
+    const double s = static_cast<double>(step[i]);
+    if (system.first + i < columns.identities) sums[0] += s * s;
+    sums[1] += s * static_cast<double>(Block::gradient()[i]);
+    sums[2] += s * s * static_cast<double>(Block::diagonal()[i]);
+    if (i < system.eliminated) {
+      const double y = static_cast<double>(factorRow<Block>(tiles, i)[slot(residual)]);
+      sums[3] += y * y;
+    } else {
+      sums[4] += static_cast<double>(Block::box().product[i - system.eliminated]);
+    }
+  }
+  Block::sumOnce(sums, [&](const double* sum) {
+    const PoseFreedom& freedom = memory.start.freedom;
+    double pose[kPoseCapacity];
+    for (int c = 0; c < kPoseCapacity; ++c) pose[c] = static_cast<double>(step[columns.pose - system.first + c]);
+    const double fraction = trustedFraction(freedom, sqrt(sum[0]) * Block::model().inverseRadius, pose);
+    const double quadratic = sum[3] + sum[4] - memory.descent.damping * sum[2];
+    memory.predicted = -fraction * sum[1] - 0.5 * fraction * fraction * quadratic;
+    memory.fraction = fraction;
+    movePose(freedom, memory.states[memory.current].pose, fraction, pose, &memory.states[1 - memory.current].pose);
+  });
+  const float fraction = static_cast<float>(memory.fraction);
+  const float* from = Block::latents(memory.current);
+  float* to = Block::latents(1 - memory.current);
+  const bool bounded = Block::options().boundExpression;
+  for (int c = Block::thread(); c < columns.count; c += Block::kThreads) {
+    if (c >= columns.pose && c < columns.expression) continue;
+    float value = from[c] + (c >= system.first ? fraction * step[c - system.first] : 0);
+    if (c >= columns.expression && bounded) {
+      const float* bounds = Block::model().expressionBounds + 2 * (c - columns.expression);
+      value = value < bounds[0] ? bounds[0] : (value > bounds[1] ? bounds[1] : value);
+    }
+    to[c] = value;
+  }
+  __syncthreads();
+}
+
+// Makes the trial, and leaves its cost by the descent's objective in memory().cost.
+template <class Block>
+__device__ void tryStep(Unknowns unknowns) {
+  moveAlongStep<Block>(unknowns);
+  refresh<Block>(1 - Block::memory().current);
+  evaluate<Block>(1 - Block::memory().current);
+  const Objective& objective = Block::memory().descent.objective;
+  findCost<Block>(1 - Block::memory().current, objective.loss, objective.blur);
+}
+
+}  // namespace sfm::cuda
