@@ -32,14 +32,16 @@ class DeviceBasis {
   static constexpr int kLargestLaunch = 32768;
 
  private:
-  template <int kSteps>
-  void decodeFragments(DecodePrecision precision, const void* coefficients, const float* records, int count,
-                       float* vertices, cudaStream_t stream) const;
+  struct Prepared;  // faces
+  template <int kSteps, int kHalves, bool kPosed>
+  void onTensorCores(const Prepared& faces, float* vertices, cudaStream_t stream) const;
+  void onTensorCores(DecodePrecision precision, const Prepared& faces, float* vertices, cudaStream_t stream) const;
 
   int pointCount_, panelCount_, columnCount_;
   bool half_;
   int steps_;  // columns / 16, rounded up to what there are kernels for; 0: none
   int multiprocessors_;
+  size_t sharedBytes_;
   DeviceMemory panels_;     // as in DecodeBasis
   DeviceMemory mean_;       // likewise
   DeviceMemory fragments_;  // see DecodeKernels.cuh; none where the tensor cores are not used

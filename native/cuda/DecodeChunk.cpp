@@ -19,12 +19,12 @@ struct Places {
   size_t workspace;                // on the device alone
   size_t pinnedBytes, deviceBytes;
 
-  Places(const Chunk& chunk, bool posed, size_t workspaceBytes) {
+  Places(const Chunk& chunk, size_t workspaceBytes) {
     const DecodeBatch& batch = *chunk.work().decode;
     const size_t count = static_cast<size_t>(chunk.count), row = 3 * static_cast<size_t>(batch.basis().pointCount);
     Layout layout;
     coefficients = layout.add<float>(count * static_cast<size_t>(batch.basis().columnCount));
-    poses = layout.add<float>(posed ? 12 * count : 0);
+    poses = layout.add<float>(batch.poses.empty() ? 0 : 12 * count);
     in = layout.bytes();
     vertices = layout.add<float>(count * row);
     normals = layout.add<float>(batch.normals.size() > 0 ? count * row : 0);
@@ -34,11 +34,6 @@ struct Places {
     deviceBytes = layout.bytes();
   }
 };
-
-bool isPosed(const Chunk& chunk) {
-  return std::any_of(chunk.segments.begin(), chunk.segments.end(),
-                     [](const Segment& segment) { return !segment.work->decode->poses.empty(); });
-}
 
 std::shared_ptr<const DeviceBasis> basisOf(const DecodeBatch& batch, const Staging& staging) {
   const DeviceCopies& copies = batch.scheme ? batch.scheme->deviceCopies : batch.model->deviceCopies();
@@ -51,18 +46,6 @@ std::shared_ptr<const DeviceTriangles> trianglesOf(const FaceModel& model, const
   return model.deviceCopies().of<const DeviceTriangles>(staging.device().ordinal, kTrianglesCopy, [&] {
     return std::make_shared<DeviceTriangles>(model, staging.stream());
   });
-}
-
-// Faces without a pose among faces with one: the identity's, which changes nothing.
-void writePoses(const Segment& segment, float* to) {
-  const DecodeBatch& batch = *segment.work->decode;
-  if (!batch.poses.empty()) {
-    std::memcpy(to, &batch.poses[12 * static_cast<size_t>(segment.first)],
-                12 * sizeof(float) * static_cast<size_t>(segment.count));
-    return;
-  }
-  for (int i = 0; i < segment.count; ++i, to += 12)
-    for (int c = 0; c < 12; ++c) to[c] = c == 0 || c == 4 || c == 8 ? 1.0f : 0.0f;
 }
 
 }  // namespace
@@ -78,9 +61,9 @@ int decodeCapacity(const Work& work, size_t stagingBytes) {
 void startDecode(Staging& staging, const Chunk& chunk) {
   const DecodeBatch& first = *chunk.work().decode;
   const std::shared_ptr<const DeviceBasis> basis = basisOf(first, staging);
-  const bool posed = isPosed(chunk), normals = first.normals.size() > 0;
+  const bool posed = !first.poses.empty(), normals = first.normals.size() > 0;
   const std::shared_ptr<const DeviceTriangles> triangles = normals ? trianglesOf(*first.model, staging) : nullptr;
-  const Places places(chunk, posed, basis->workspaceBytes(first.precision, chunk.count));
+  const Places places(chunk, basis->workspaceBytes(first.precision, chunk.count));
   staging.reserve(places.deviceBytes, places.pinnedBytes);
 
   const size_t columns = static_cast<size_t>(basis->columnCount());
@@ -92,7 +75,8 @@ void startDecode(Staging& staging, const Chunk& chunk) {
                  count * columns * sizeof(float));
     coefficients += count * columns;
     if (!posed) continue;
-    writePoses(segment, poses);
+    std::memcpy(poses, &segment.work->decode->poses[12 * static_cast<size_t>(segment.first)],
+                12 * count * sizeof(float));
     poses += 12 * count;
   }
 
@@ -110,7 +94,7 @@ void startDecode(Staging& staging, const Chunk& chunk) {
 }
 
 void finishDecode(const Staging& staging, const Chunk& chunk) {
-  const Places places(chunk, isPosed(chunk), 0);
+  const Places places(chunk, 0);
   const size_t row = 3 * static_cast<size_t>(chunk.work().decode->basis().pointCount);
   const float* vertices = at<float>(staging.pinned(), places.vertices);
   const float* normals = at<float>(staging.pinned(), places.normals);

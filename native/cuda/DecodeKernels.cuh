@@ -16,13 +16,14 @@ constexpr int kPanelRow = DecodeBasis::kRow;
 
 // --- Faces, prepared once for all points -----------------------------------------------------------------------------
 
+// Faces are the rows of the matrix instruction's result, points its columns.
+constexpr int kGroupFaces = 16;
+constexpr int kTilePoints = 8;
+
 // A face besides its coefficients, as single-precision numbers: rotation (9), translation (3), scale of the coefficients,
-// and nothing (7), which keeps the records of a warp's faces in different banks of shared memory.
+// and nothing (7), which keeps the records of a group's faces in different banks of shared memory.
 constexpr int kFaceRecord = 20;
 constexpr int kRecordOfScale = 12;
-
-constexpr int kTileColumns = 8;  // faces in a tile of the matrix instruction
-constexpr float kSecondHalf = 1.0f / 2048;  // the unit of a coefficient's second half: 2^-11
 
 struct FacesSource {
   const float* coefficients;  // [B,C]
@@ -31,78 +32,72 @@ struct FacesSource {
   int columns;  // C
 };
 
-// Coefficients as fragments of the matrix instruction's second operand: [tile of 8 faces][steps * halves / 2][lane], 16
-// bytes each. With two halves a step is one such: first halves (2 registers), second halves (2). With one half, two steps
-// are. Coefficients are divided by a power of two, so that the face's largest lies between 1/2 and 1: whatever a caller's
-// latents are, they stay within the range of 16-bit floats and what is lost is relative to the largest.
+// Coefficients as fragments of the matrix instruction's first operand: [group of faces][step][half][lane], 16 bytes each.
+// They are divided by a power of two, so that the face's largest lies between 2^14 and 2^15: whatever a caller's latents
+// are, both halves stay within the range of 16-bit floats, and what is lost is relative to the largest.
 template <int kHalves>
 __global__ void prepareFaces(FacesSource faces, int steps, uint4* fragments, float* records) {
-  __shared__ float inverses[kTileColumns];
-  const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);  // 128
-  const int first = static_cast<int>(blockIdx.x) * kTileColumns;
+  __shared__ float factors[kGroupFaces];
+  const int thread = static_cast<int>(threadIdx.x), threads = static_cast<int>(blockDim.x);  // 256: 16 for a face
+  const int first = static_cast<int>(blockIdx.x) * kGroupFaces;
   {
-    // 16 threads for a face.
-    const int column = thread / 16, face = first + column;
+    const int row = thread / 16, face = first + row, part = thread % 16;
     float largest = 0;
     if (face < faces.count)
-      for (int c = thread % 16; c < faces.columns; c += 16)
+      for (int c = part; c < faces.columns; c += 16)
         largest = fmaxf(largest, fabsf(faces.coefficients[static_cast<long long>(face) * faces.columns + c]));
     for (int bits = 8; bits > 0; bits /= 2) largest = fmaxf(largest, __shfl_xor_sync(kAllLanes, largest, bits));
     int exponent = 0;
     if (largest > 0 && largest < 3e38f) frexpf(largest, &exponent);
     exponent = exponent < -100 ? -100 : exponent;
     float* record = records + static_cast<long long>(face) * kFaceRecord;
-    if (thread % 16 == 0) {
-      inverses[column] = ldexpf(1, -exponent);
-      record[kRecordOfScale] = ldexpf(1, exponent);
+    if (part == 0) {
+      factors[row] = ldexpf(1, 15 - exponent);
+      record[kRecordOfScale] = ldexpf(1, exponent - 15);
     }
-    // Without a pose, the identity's: it changes no bit.
-    if (thread % 16 < 12)
-      record[thread % 16] = faces.poses && face < faces.count
-                                ? faces.poses[static_cast<long long>(face) * 12 + thread % 16]
-                                : (thread % 16 % 4 == 0 && thread % 16 < 9 ? 1.0f : 0.0f);
+    if (part < 12)
+      record[part] = faces.poses && face < faces.count ? faces.poses[static_cast<long long>(face) * 12 + part] : 0;
   }
   __syncthreads();
-  const int quads = steps * kHalves / 2;
-  for (int i = thread; i < quads * 32; i += threads) {
-    const int lane = i % 32, column = lane / 4, face = first + column;
+  const int quads = steps * kHalves * 32;
+  for (int i = thread; i < quads; i += threads) {
+    const int lane = i % 32, half = i / 32 % kHalves, step = i / 32 / kHalves;
     uint32_t registers[4];
     for (int r = 0; r < 4; ++r) {
-      // Registers by twos: the halves of one step, or one half of two.
-      const int step = kHalves == 2 ? i / 32 : i / 32 * 2 + r / 2;
-      const bool second = kHalves == 2 && r >= 2;
-      uint32_t pair = 0;
+      const int row = lane / 4 + 8 * (r % 2), face = first + row;
+      registers[r] = 0;
       for (int h = 0; h < 2; ++h) {
-        const int c = 16 * step + 8 * (r % 2) + 2 * (lane % 4) + h;
+        const int c = 16 * step + 8 * (r / 2) + 2 * (lane % 4) + h;
         if (face >= faces.count || c >= faces.columns) continue;
-        const float value = faces.coefficients[static_cast<long long>(face) * faces.columns + c] * inverses[column];
-        uint16_t half = halfOfFloat(value);
-        if (second) half = halfOfFloat((value - floatOfHalf(half)) / kSecondHalf);
-        pair |= static_cast<uint32_t>(half) << (16 * h);
+        const float value = faces.coefficients[static_cast<long long>(face) * faces.columns + c] * factors[row];
+        uint16_t bits = halfOfFloat(value);
+        if (half == 1) bits = halfOfFloat(value - floatOfHalf(bits));
+        registers[r] |= static_cast<uint32_t>(bits) << (16 * h);
       }
-      registers[r] = pair;
     }
-    fragments[static_cast<long long>(blockIdx.x) * quads * 32 + i] =
+    fragments[static_cast<long long>(blockIdx.x) * quads + i] =
         make_uint4(registers[0], registers[1], registers[2], registers[3]);
   }
 }
 
-// The basis as fragments of the first operand: [panel][axis][step][lane], 16 bytes each; zero beyond the last column.
-static __global__ void arrangeBasis(const uint16_t* panels, int columns, int steps, long long count, uint4* fragments) {
+// The basis as fragments of the second operand, two steps in 16 bytes: [tile of points][axis][step / 2][lane]; zero beyond
+// the last point and column.
+static __global__ void arrangeBasis(const uint16_t* panels, int panelCount, int columns, int steps, long long count,
+                                    uint4* fragments) {
   const long long i = static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (i >= count) return;
-  const int lane = static_cast<int>(i % 32), step = static_cast<int>(i / 32 % steps),
-            axis = static_cast<int>(i / 32 / steps % 3);
-  const long long panel = i / 32 / steps / 3;
+  const int pairs = steps / 2, lane = static_cast<int>(i % 32), pair = static_cast<int>(i / 32 % pairs),
+            axis = static_cast<int>(i / 32 / pairs % 3);
+  const long long point = i / 32 / pairs / 3 * kTilePoints + lane / 4, panel = point / kPanel;
   uint32_t registers[4];
   for (int r = 0; r < 4; ++r) {
-    const int row = lane / 4 + 8 * (r % 2);
     registers[r] = 0;
     for (int h = 0; h < 2; ++h) {
-      const int column = 16 * step + 8 * (r / 2) + 2 * (lane % 4) + h;
-      if (column < columns)
-        registers[r] |= static_cast<uint32_t>(panels[(panel * columns + column) * kPanelRow + axis * kPanel + row])
-                        << (16 * h);
+      const int column = 32 * pair + 16 * (r / 2) + 8 * (r % 2) + 2 * (lane % 4) + h;
+      if (panel < panelCount && column < columns)
+        registers[r] |=
+            static_cast<uint32_t>(panels[(panel * columns + column) * kPanelRow + axis * kPanel + point % kPanel])
+            << (16 * h);
     }
   }
   fragments[i] = make_uint4(registers[0], registers[1], registers[2], registers[3]);
@@ -111,197 +106,233 @@ static __global__ void arrangeBasis(const uint16_t* panels, int columns, int ste
 // --- Tensor cores -----------------------------------------------------------------------------------------------------
 
 struct TensorDecode {
-  const uint4* basis;  // see arrangeBasis
+  const uint4* basis;  // see arrangeBasis; whole strips
   const float* mean;  // [panel][48]
-  const uint4* coefficients;  // see prepareFaces; whole tiles of kTileFaces
+  const uint4* coefficients;  // see prepareFaces; whole groups
   const float* records;  // [B][kFaceRecord], likewise
   float* vertices;  // [B][3 pointCount]
-  int pointCount, panelCount, faceCount;
+  int pointCount, faceCount;
+  int stageGroups;  // groups of faces that are in shared memory at a time, twice
 };
 
-constexpr int kTileFaces = 32;  // faces whose coefficients are in shared memory at a time, twice
+constexpr int kTensorWarps = 8;
 
-// How many warps share a tile of faces: as many as the registers allow, which hold a panel's whole basis.
-constexpr int tensorWarps(int steps) { return steps <= 8 ? 12 : 8; }
+// Tiles of points whose whole basis a warp holds in its registers: what 255 of them allow.
+constexpr int stripTiles(int steps) { return steps <= 8 ? 3 : (steps <= 12 ? 2 : 1); }
 
-constexpr int kStageRow = kPanelRow + 4;  // floats; a warp's 32 writes meet 32 banks
-
+// What a block has in shared memory, by offsets in bytes.
 template <int kSteps, int kHalves>
 struct TensorShared {
-  static constexpr int kQuads = kSteps * kHalves / 2;
-  uint4 coefficients[2][kTileFaces / kTileColumns][kQuads][32];
-  float records[2][kTileFaces][kFaceRecord];
-  float stage[tensorWarps(kSteps)][kTileColumns][kStageRow];
-  float mean[tensorWarps(kSteps)][kPanelRow];
+  static constexpr int kTiles = stripTiles(kSteps);
+  static constexpr int kStripPoints = kTiles * kTilePoints;
+  static constexpr int kStripRow = 3 * kStripPoints;  // floats of a strip of points for a face
+  // A strip's row in shared memory, floats: the 16 lanes that write 8 bytes at once meet 16 pairs of banks.
+  static constexpr int kStageRow = kTiles % 2 == 1 ? kStripRow : kStripRow + 8;
+  static constexpr int kGroupQuads = kSteps * kHalves * 32;  // a group's fragments, each of 16 bytes
+  static constexpr int kRecordQuads = kGroupFaces * kFaceRecord / 4;
+  static constexpr int kBufferQuads = kGroupQuads + kRecordQuads;  // for each group
+  static constexpr int kWarpFloats = kGroupFaces * kStageRow + kStripRow;
+  static constexpr size_t bytes(int stageGroups) {
+    return 16 * size_t{2} * stageGroups * kBufferQuads + sizeof(float) * kTensorWarps * kWarpFloats;
+  }
 };
 
-// A block goes through its share of [blocks of panels][tiles of faces], the panels of a block fixed as long as possible:
-// each warp holds one panel's basis in registers, and the faces stream by through shared memory.
-template <int kSteps, int kHalves>
+// A block goes through its share of [blocks of strips][groups of faces], the strips of a block fixed as long as possible:
+// each warp holds the whole basis of one strip of points in registers, and the faces stream by through shared memory.
+template <int kSteps, int kHalves, bool kPosed>
 class TensorDecoder {
  public:
   using Shared = TensorShared<kSteps, kHalves>;
-  static constexpr int kWarps = tensorWarps(kSteps);
-  static constexpr int kThreads = 32 * kWarps;
+  static constexpr int kTiles = Shared::kTiles;
 
-  __device__ TensorDecoder(const TensorDecode& task, Shared& shared) : task_(task), shared_(shared) {}
+  __device__ TensorDecoder(const TensorDecode& task, unsigned char* shared)
+      : task_(task),
+        buffers_(reinterpret_cast<uint4*>(shared)),
+        stage_(reinterpret_cast<float*>(buffers_ + 2 * task.stageGroups * Shared::kBufferQuads) +
+               warp() * Shared::kWarpFloats) {}
 
   __device__ void run() {
-    const int tiles = (task_.faceCount + kTileFaces - 1) / kTileFaces;
-    const long long items = static_cast<long long>((task_.panelCount + kWarps - 1) / kWarps) * tiles;
+    const int groups = (task_.faceCount + kGroupFaces - 1) / kGroupFaces;
+    const long long strips = (task_.pointCount + Shared::kStripPoints - 1) / Shared::kStripPoints;
+    const long long items = (strips + kTensorWarps - 1) / kTensorWarps * groups;
     const long long begin = items * blockIdx.x / gridDim.x;
     int left = static_cast<int>(items * (blockIdx.x + 1) / gridDim.x - begin);
     if (left == 0) return;
-    int panel = static_cast<int>(begin / tiles) * kWarps + warp(), tile = static_cast<int>(begin % tiles);
+    int strip = static_cast<int>(begin / groups) * kTensorWarps + warp(), group = static_cast<int>(begin % groups);
+    int count = smallest(task_.stageGroups, left, groups - group);
     bool loaded = false;
-    fetch(tile, 0);
-    for (int buffer = 0; left > 0; --left, buffer ^= 1) {
+    fetch(group, count, 0);
+    for (int buffer = 0; left > 0; buffer ^= 1) {
       waitForCopies<0>();
       // What has been copied is there for all, and nobody reads the other buffer any more.
       __syncthreads();
-      const int next = tile + 1 < tiles ? tile + 1 : 0;
-      if (left > 1) fetch(next, buffer ^ 1);
-      if (panel < task_.panelCount) {  // else the whole warp has nothing to do
-        if (!loaded) load(panel);
-        decode(buffer, panel, tile * kTileFaces);
+      left -= count;
+      const bool last = group + count == groups;
+      const int next = last ? 0 : group + count, nextCount = smallest(task_.stageGroups, left, groups - next);
+      if (left > 0) fetch(next, nextCount, buffer ^ 1);
+      if (strip < strips) {  // else the whole warp has nothing to do
+        if (!loaded) load(strip);
+        for (int i = 0; i < count; ++i) decode(buffer, i, strip, (group + i) * kGroupFaces);
       }
-      loaded = next > 0;
-      if (next == 0) panel += kWarps;
-      tile = next;
+      loaded = !last;
+      if (last) strip += kTensorWarps;
+      group = next;
+      count = nextCount;
     }
   }
 
  private:
-  // Coefficients and records of a tile of faces, which lie one after the other.
-  __device__ void fetch(int tile, int buffer) {
-    constexpr int kCoefficients = sizeof(Shared::coefficients) / 2 / 16, kRecords = sizeof(Shared::records) / 2 / 16;
-    const uint4* coefficients = task_.coefficients + static_cast<long long>(tile) * kCoefficients;
-    const float* records = task_.records + static_cast<long long>(tile) * kTileFaces * kFaceRecord;
-    uint4* to = &shared_.coefficients[buffer][0][0][0];
-    float* toRecords = &shared_.records[buffer][0][0];
-    for (int i = static_cast<int>(threadIdx.x); i < kCoefficients; i += kThreads) copyAsync16(to + i, coefficients + i);
-    for (int i = static_cast<int>(threadIdx.x); i < kRecords; i += kThreads)
-      copyAsync16(toRecords + 4 * i, records + 4 * i);
+  static __device__ int warp() { return static_cast<int>(threadIdx.x) / 32; }
+  static __device__ int lane() { return static_cast<int>(threadIdx.x) % 32; }
+  static __device__ int smallest(int a, int b, int c) { return a < b ? (a < c ? a : c) : (b < c ? b : c); }
+
+  __device__ uint4* buffer(int which, int group) const {
+    return buffers_ + (which * task_.stageGroups + group) * Shared::kBufferQuads;
+  }
+
+  // Coefficients and records of some groups.
+  __device__ void fetch(int first, int count, int which) {
+    const uint4* coefficients = task_.coefficients + static_cast<long long>(first) * Shared::kGroupQuads;
+    const float* records = task_.records + static_cast<long long>(first) * kGroupFaces * kFaceRecord;
+    for (int group = 0; group < count; ++group) {
+      uint4* to = buffer(which, group);
+      for (int i = static_cast<int>(threadIdx.x); i < Shared::kBufferQuads; i += 32 * kTensorWarps) {
+        if (i < Shared::kGroupQuads)
+          copyAsync16(to + i, coefficients + group * Shared::kGroupQuads + i);
+        else
+          copyAsync16(to + i, records + 4 * (group * Shared::kRecordQuads + i - Shared::kGroupQuads));
+      }
+    }
     commitCopies();
   }
 
-  __device__ void decode(int buffer, int panel, int firstFace) {
-#pragma unroll 1
-    for (int column = 0; column < kTileFaces / kTileColumns; ++column, firstFace += kTileColumns) {
-      if (firstFace >= task_.faceCount) break;
-      multiply(buffer, column);
-      pose(buffer, column);
-      __syncwarp();
-      store(panel, firstFace);
-      __syncwarp();
-    }
-  }
-
-  __device__ void load(int panel) {
-    const uint4* from = task_.basis + static_cast<long long>(panel) * 3 * kSteps * 32 + lane();
+  __device__ void load(int strip) {
+    const uint4* from = task_.basis + static_cast<long long>(strip) * kTiles * 3 * (kSteps / 2) * 32 + lane();
 #pragma unroll
-    for (int a = 0; a < 3; ++a) {
-#pragma unroll
-      for (int s = 0; s < kSteps; ++s) {
-        const uint4 registers = from[(a * kSteps + s) * 32];
-        basis_[a][s][0] = registers.x;
-        basis_[a][s][1] = registers.y;
-        basis_[a][s][2] = registers.z;
-        basis_[a][s][3] = registers.w;
-      }
-    }
-    for (int i = lane(); i < kPanelRow; i += 32)
-      shared_.mean[warp()][i] = task_.mean[static_cast<long long>(panel) * kPanelRow + i];
-    __syncwarp();
-  }
-
-  // A panel's 16 points for 8 faces. The halves' sums are kept apart: six chains that the pipeline can overlap, and the
-  // second half has a scale of its own.
-  __device__ void multiply(int buffer, int column) {
-#pragma unroll
-    for (int h = 0; h < kHalves; ++h)
+    for (int n = 0; n < kTiles; ++n)
 #pragma unroll
       for (int a = 0; a < 3; ++a)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) sum_[h][a][i] = 0;
+        for (int s = 0; s < kSteps; s += 2) {
+          const uint4 two = from[((n * 3 + a) * (kSteps / 2) + s / 2) * 32];
+          basis_[n][a][s][0] = two.x;
+          basis_[n][a][s][1] = two.y;
+          basis_[n][a][s + 1][0] = two.z;
+          basis_[n][a][s + 1][1] = two.w;
+        }
+    // The mean's points as in the vertices: x, y, z of one after the other.
+    float* mean = stage_ + kGroupFaces * Shared::kStageRow;
+    for (int i = lane(); i < Shared::kStripRow; i += 32) {
+      const int point = strip * Shared::kStripPoints + i / 3;
+      mean[i] = point < task_.pointCount
+                    ? task_.mean[static_cast<long long>(point / kPanel) * kPanelRow + i % 3 * kPanel + point % kPanel]
+                    : 0;
+    }
+    __syncwarp();
+  }
+
+  __device__ void decode(int which, int group, int strip, int firstFace) {
+    const uint4* from = buffer(which, group);
+    multiply(from);
+    pose(reinterpret_cast<const float*>(from + Shared::kGroupQuads));
+    __syncwarp();
+    store(strip, firstFace);
+    __syncwarp();
+  }
+
+  // 3 kTiles chains of multiplications that the pipeline overlaps.
+  __device__ void multiply(const uint4* coefficients) {
+#pragma unroll
+    for (int n = 0; n < kTiles; ++n)
+#pragma unroll
+      for (int a = 0; a < 3; ++a)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) sum_[n][a][i] = 0;
 #pragma unroll
     for (int s = 0; s < kSteps; ++s) {
-      const uint4 quad = shared_.coefficients[buffer][column][kHalves == 2 ? s : s / 2][lane()];
-      const uint32_t low[2] = {quad.x, quad.y}, high[2] = {quad.z, quad.w};
 #pragma unroll
-      for (int a = 0; a < 3; ++a) {
-        if constexpr (kHalves == 2) {
-          multiplyAdd16x8x16(sum_[0][a], basis_[a][s], low);
-          multiplyAdd16x8x16(sum_[1][a], basis_[a][s], high);
-        } else {
-          multiplyAdd16x8x16(sum_[0][a], basis_[a][s], s % 2 == 0 ? low : high);
-        }
+      for (int h = 0; h < kHalves; ++h) {
+        const uint4 quad = coefficients[(s * kHalves + h) * 32 + lane()];
+        const uint32_t part[4] = {quad.x, quad.y, quad.z, quad.w};
+#pragma unroll
+        for (int n = 0; n < kTiles; ++n)
+#pragma unroll
+          for (int a = 0; a < 3; ++a) multiplyAdd16x8x16(sum_[n][a], part, basis_[n][a][s]);
       }
     }
   }
 
-  // This lane's two faces and two points of each, to the stage.
-  __device__ void pose(int buffer, int column) {
+  // This lane's two faces, and two points of every tile, to the stage.
+  __device__ void pose(const float* records) {
 #pragma unroll
     for (int f = 0; f < 2; ++f) {
-      const int face = 2 * (lane() % 4) + f;
-      const float* record = shared_.records[buffer][column * kTileColumns + face];
-      const float4 r0 = *reinterpret_cast<const float4*>(record), r1 = *reinterpret_cast<const float4*>(record + 4),
-                   r2 = *reinterpret_cast<const float4*>(record + 8);
+      const int face = lane() / 4 + 8 * f;
+      const float* record = records + face * kFaceRecord;
       const float scale = record[kRecordOfScale];
 #pragma unroll
-      for (int p = 0; p < 2; ++p) {
-        float x[3];
+      for (int n = 0; n < kTiles; ++n) {
+        const int at = 3 * (n * kTilePoints + 2 * (lane() % 4));
+        const float2* mean = reinterpret_cast<const float2*>(stage_ + kGroupFaces * Shared::kStageRow + at);
+        const float2 m0 = mean[0], m1 = mean[1], m2 = mean[2];
+        float p[3] = {m0.x, m0.y, m1.x}, q[3] = {m1.y, m2.x, m2.y};
 #pragma unroll
         for (int a = 0; a < 3; ++a) {
-          float sum = sum_[0][a][2 * p + f];
-          if constexpr (kHalves == 2) sum += kSecondHalf * sum_[1][a][2 * p + f];
-          x[a] = shared_.mean[warp()][a * kPanel + lane() / 4 + 8 * p] + scale * sum;
+          p[a] += scale * sum_[n][a][2 * f];
+          q[a] += scale * sum_[n][a][2 * f + 1];
         }
-        float* to = &shared_.stage[warp()][face][3 * (lane() / 4 + 8 * p)];
-        to[0] = r0.x * x[0] + r0.y * x[1] + r0.z * x[2] + r2.y;
-        to[1] = r0.w * x[0] + r1.x * x[1] + r1.y * x[2] + r2.z;
-        to[2] = r1.z * x[0] + r1.w * x[1] + r2.x * x[2] + r2.w;
+        if constexpr (kPosed) {
+          turn(record, p);
+          turn(record, q);
+        }
+        float2* to = reinterpret_cast<float2*>(stage_ + face * Shared::kStageRow + at);
+        to[0] = make_float2(p[0], p[1]);
+        to[1] = make_float2(p[2], q[0]);
+        to[2] = make_float2(q[1], q[2]);
       }
     }
   }
 
-  // The stage's rows, one face each, to where they belong: 192 neighbouring bytes, 16 at a time where they are aligned.
-  __device__ void store(int panel, int firstFace) const {
-    const int row = 3 * task_.pointCount, left = row - panel * kPanelRow, faces = task_.faceCount - firstFace;
-    float* to = task_.vertices + static_cast<long long>(firstFace) * row + panel * kPanelRow;
-    const float* from = &shared_.stage[warp()][0][0];
-    if (row % 4 == 0) {
-      constexpr int kQuads = kPanelRow / 4;
+  static __device__ __forceinline__ void turn(const float* pose, float (&x)[3]) {
+    const float before[3] = {x[0], x[1], x[2]};
 #pragma unroll
-      for (int i = 0; i < kTileColumns * kQuads / 32; ++i) {
+    for (int a = 0; a < 3; ++a)
+      x[a] = pose[3 * a] * before[0] + pose[3 * a + 1] * before[1] + pose[3 * a + 2] * before[2] + pose[9 + a];
+  }
+
+  // The stage's rows, one face each, to where they belong: neighbouring bytes, 16 at a time where they are aligned.
+  __device__ void store(int strip, int firstFace) const {
+    const int row = 3 * task_.pointCount, first = strip * Shared::kStripRow, left = row - first,
+              faces = task_.faceCount - firstFace;
+    float* to = task_.vertices + static_cast<long long>(firstFace) * row + first;
+    if (row % 4 == 0) {
+      constexpr int kQuads = Shared::kStripRow / 4;
+#pragma unroll 3
+      for (int i = 0; i < kGroupFaces * kQuads / 32; ++i) {
         const int face = (lane() + 32 * i) / kQuads, at = (lane() + 32 * i) % kQuads * 4;
         if (face < faces && at < left)
           __stcs(reinterpret_cast<float4*>(to + static_cast<long long>(face) * row + at),
-                 *reinterpret_cast<const float4*>(from + face * kStageRow + at));
+                 *reinterpret_cast<const float4*>(stage_ + face * Shared::kStageRow + at));
       }
     } else {
-      for (int i = lane(); i < kTileColumns * kPanelRow; i += 32) {
-        const int face = i / kPanelRow, at = i % kPanelRow;
+      for (int i = lane(); i < kGroupFaces * Shared::kStripRow; i += 32) {
+        const int face = i / Shared::kStripRow, at = i % Shared::kStripRow;
         if (face < faces && at < left)
-          __stcs(to + static_cast<long long>(face) * row + at, from[face * kStageRow + at]);
+          __stcs(to + static_cast<long long>(face) * row + at, stage_[face * Shared::kStageRow + at]);
       }
     }
   }
 
-  static __device__ int warp() { return static_cast<int>(threadIdx.x) / 32; }
-  static __device__ int lane() { return static_cast<int>(threadIdx.x) % 32; }
-
   const TensorDecode& task_;
-  Shared& shared_;
-  uint32_t basis_[3][kSteps][4];
-  float sum_[kHalves][3][4];
+  uint4* const buffers_;
+  float* const stage_;  // this warp's: faces' rows, then the mean's
+  uint32_t basis_[kTiles][3][kSteps][2];
+  float sum_[kTiles][3][4];
 };
 
-template <int kSteps, int kHalves>
-__global__ void __launch_bounds__(32 * tensorWarps(kSteps), 1) decodeOnTensorCores(TensorDecode task) {
+template <int kSteps, int kHalves, bool kPosed>
+__global__ void __launch_bounds__(32 * kTensorWarps, 1) decodeOnTensorCores(TensorDecode task) {
   SFM_DYNAMIC_SHARED(bytes);
-  TensorDecoder<kSteps, kHalves>(task, *reinterpret_cast<TensorShared<kSteps, kHalves>*>(bytes)).run();
+  TensorDecoder<kSteps, kHalves, kPosed>(task, bytes).run();
 }
 
 // --- Single precision -------------------------------------------------------------------------------------------------

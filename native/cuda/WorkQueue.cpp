@@ -21,7 +21,8 @@ bool together(const Work& a, const Work& b) {
     return a.fit->model == b.fit->model && a.fit->scheme == b.fit->scheme && a.fit->space == b.fit->space &&
            a.fit->options == b.fit->options;
   return a.decode && b.decode && a.decode->model == b.decode->model && a.decode->scheme == b.decode->scheme &&
-         a.decode->precision == b.decode->precision && (a.decode->normals.size() > 0) == (b.decode->normals.size() > 0);
+         a.decode->precision == b.decode->precision && a.decode->poses.empty() == b.decode->poses.empty() &&
+         (a.decode->normals.size() > 0) == (b.decode->normals.size() > 0);
 }
 
 }  // namespace
