@@ -113,24 +113,36 @@ class Block {
     });
   }
 
-  // Runs every thread that can until it waits or ends; false when all have ended.
+  // Runs threads that can until they wait or end; false when all have ended. Some warps are held back each time, so that
+  // they come apart as far as barriers let them.
   bool advance() {
     // Now from the front and now from the back: who comes first after a barrier is nobody's to know.
     if (launch_.seed != 0 && (random_() & 1)) std::reverse(order_.begin(), order_.end());
-    bool any = false, all = true;
+    const uint64_t heldBack = launch_.seed != 0 ? random_() & random_() : 0;  // a quarter of the warps
+    bool any = false, ready = false, all = true;
     for (Thread* thread : order_) {
       if (thread->state == State::kReady) {
-        any = true;
-        current_ = thread;
-        threadIndex = thread->index;
-        thread->fiber->resume();
-        if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
-        if (thread->fiber->ended()) thread->state = State::kEnded;
+        ready = true;
+        if (!(heldBack >> (thread->number / kWarp) & 1)) {
+          any = true;
+          resume(*thread);
+        }
       }
       all &= thread->state == State::kEnded;
     }
-    if (!any && !all) stuck();
+    if (ready && !any)
+      for (Thread* thread : order_)
+        if (thread->state == State::kReady) resume(*thread);
+    if (!ready && !all) stuck();
     return !all;
+  }
+
+  void resume(Thread& thread) {
+    current_ = &thread;
+    threadIndex = thread.index;
+    thread.fiber->resume();
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+    if (thread.fiber->ended()) thread.state = State::kEnded;
   }
 
   void release() {
