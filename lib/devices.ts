@@ -4,7 +4,7 @@ import { fromNative, native } from './native.js'
 
 /**
  * Where to compute: `auto` takes the CUDA devices of the machine, all together, or the CPU where there are none or where
- * one fails; `cuda` all of them, `cuda:1` the one of that number.
+ * one fails (or what the environment variable SFM_DEVICE says); `cuda` all of them, `cuda:1` the one of that number.
  */
 export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 

@@ -105,7 +105,7 @@ describe('the published package', { timeout: 300_000 }, () => {
 
   it('carries every file that a build from source needs', () => {
     const files = new Set(publishedFiles())
-    const needed = ['native/core', 'native/cpu', 'native/addon', 'cmake'].flatMap((directory) =>
+    const needed = ['native/core', 'native/cpu', 'native/cuda', 'native/addon', 'cmake'].flatMap((directory) =>
       readdirSync(join(repository, directory), { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
         .map((entry) => join(entry.parentPath, entry.name).slice(repository.length).replaceAll('\\', '/')),
