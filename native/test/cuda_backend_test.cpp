@@ -260,9 +260,9 @@ CASE(many_small_calls_become_few_launches) {
 
 CASE(several_devices_share_a_batch) {
   const Machine machine(3);
-  const Models models(9);
+  const Models models(5);
   const auto backend = makeCuda(makeCpu());
-  const Faces faces(*models.model, 2000, true);
+  const Faces faces(*models.model, 3000, true);
   const auto batch = decodeBatch(models, faces);
   CHECK_EQUAL(decodeAndWait(*backend, batch), std::string());
   checkDecoded(*batch, faces);
@@ -275,7 +275,7 @@ CASE(batches_larger_than_the_memory_go_through_in_pieces) {
   const Machine machine(std::vector{smallDevice()});
   const Models models;
   const auto backend = makeCuda(makeCpu());
-  const Faces faces(*models.model, 1000, true);  // 2.4 MB of vertices
+  const Faces faces(*models.model, 600, true);  // 1.4 MB of vertices
   for (int round = 0; round < 2; ++round) {
     const auto batch = decodeBatch(models, faces);
     CHECK_EQUAL(decodeAndWait(*backend, batch), std::string());
@@ -319,7 +319,7 @@ CASE(a_lost_device_ends_calls_with_its_error) {
   const Models models(9);
   const auto cpu = makeCpu();
   const std::shared_ptr<Backend> backend = makeCuda(cpu);
-  const Faces faces(*models.model, 1500, true);
+  const Faces faces(*models.model, 900, true);
   shim::loseDevice(0, 3);
   CHECK_EQUAL(decodeAndWait(*backend, decodeBatch(models, faces)), std::string("DEVICE_UNAVAILABLE"));
   CHECK_THROWS(DEVICE_UNAVAILABLE, decodeAndWait(*backend, decodeBatch(models, faces)));
@@ -336,7 +336,7 @@ CASE(what_is_lost_in_mid_run_the_cpu_does) {
     const Models models(9);
     const auto cpu = makeCpu();
     FallbackBackend either(makeCuda(cpu), cpu);
-    const Faces faces(*models.model, 1000, true);
+    const Faces faces(*models.model, 600, true);
     shim::loseDevice(0, launches);
     const auto batch = decodeBatch(models, faces);
     CHECK_EQUAL(decodeAndWait(either, batch), std::string());
@@ -346,13 +346,13 @@ CASE(what_is_lost_in_mid_run_the_cpu_does) {
 }
 
 CASE(other_devices_go_on_with_what_a_lost_one_had) {
-  for (int launches = 0; launches < 4; ++launches) {
+  for (int launches = 0; launches < 3; ++launches) {
     const Machine machine(std::vector{smallDevice(), smallDevice()});
     const Models models(9);
     const auto backend = makeCuda(makeCpu());
     shim::loseDevice(1, launches);
-    for (int round = 0; round < 3; ++round) {
-      const Faces faces(*models.model, 1000, true);
+    for (int round = 0; round < 2; ++round) {
+      const Faces faces(*models.model, 600, true);
       const auto batch = decodeBatch(models, faces);
       CHECK_EQUAL(decodeAndWait(*backend, batch), std::string());
       checkDecoded(*batch, faces);
@@ -428,14 +428,14 @@ CASE(a_full_queue_refuses) {
 }
 
 CASE(destruction_calls_every_completion_once) {
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < 6; ++round) {
     const Machine machine(1 + round % 2);
     const Models models(7);
     std::vector<Call> calls;
     {
       const auto backend = makeCuda(makeCpu());
-      const Faces faces(*models.model, 700, false);
-      for (int i = 0; i < 10; ++i) calls.push_back(startDecode(*backend, decodeBatch(models, faces)));
+      const Faces faces(*models.model, 200, false);
+      for (int i = 0; i < 8; ++i) calls.push_back(startDecode(*backend, decodeBatch(models, faces)));
       if (round % 3 == 0) calls[0].outcome();
     }
     for (const Call& call : calls) CHECK_EQUAL(call.completions->load(), 1);
