@@ -16,22 +16,25 @@ const released = readFileSync(join(root, 'cmake', 'cuda-architectures.txt'), 'ut
   .split('\n')
 const listed = writes || process.argv.includes('--all') ? released : ['90']
 
-/** What ptxas -v says: `{ architecture, kernel, registers, spilledBytes, sharedBytes, stackBytes }` for each kernel. */
+/**
+ * What ptxas -v says: `{ architecture, kernel, registers, spilledBytes, sharedBytes, stackBytes }` for each kernel. What
+ * the functions spill that a kernel calls, listed behind it, counts as the kernel's.
+ */
 export function parseUsage(text) {
-  const usage = []
-  const entry = /Compiling entry function '(\S+)' for 'sm_(\d+\w?)'([\s\S]*?)Used (\d+) registers([^\n]*)/g
-  for (const [, kernel, architecture, properties, registers, rest] of text.matchAll(entry)) {
-    const number = (pattern, from) => Number(pattern.exec(from)?.[1] ?? 0)
-    usage.push({
+  const sections = text.split(/(?=Compiling entry function ')/).slice(1)
+  return sections.map((section) => {
+    const [, kernel, architecture] = /^Compiling entry function '(\S+)' for 'sm_(\d+\w?)'/.exec(section)
+    const number = (pattern) => Number(pattern.exec(section)?.[1] ?? 0)
+    const spills = [...section.matchAll(/(\d+) bytes spill (?:stores|loads)/g)]
+    return {
       architecture,
       kernel,
-      registers: Number(registers),
-      spilledBytes: number(/(\d+) bytes spill stores/, properties) + number(/(\d+) bytes spill loads/, properties),
-      stackBytes: number(/(\d+) bytes stack frame/, properties),
-      sharedBytes: number(/(\d+) bytes smem/, rest),
-    })
-  }
-  return usage
+      registers: number(/Used (\d+) registers/),
+      spilledBytes: spills.reduce((sum, [, bytes]) => sum + Number(bytes), 0),
+      stackBytes: number(/(\d+) bytes stack frame/),
+      sharedBytes: number(/Used [^\n]*?(\d+) bytes smem/),
+    }
+  })
 }
 
 /** Names as a person writes them: without what is returned, namespaces and parameters. */

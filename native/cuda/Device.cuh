@@ -21,6 +21,14 @@ constexpr unsigned kAllLanes = 0xffffffffu;
 // Dynamic shared memory as bytes, aligned for any use.
 #define SFM_DYNAMIC_SHARED(name) extern __shared__ __align__(16) unsigned char name[]
 
+// This thread's place in a block of one dimension. Asked for anew each time: kept from one step of a long kernel to the
+// next, it and what is derived from it cost registers that the step in between has none to spare of.
+__device__ __forceinline__ int threadNumber() {
+  int number;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(number));
+  return number;
+}
+
 // --- Asynchronous copies from global to shared memory (sm_80; before, plain ones) -------------------------------------
 
 // 16 bytes, both ends aligned to that.
@@ -70,48 +78,15 @@ __device__ __forceinline__ void multiplyAdd16x8x16(float (&d)[4], const uint32_t
 #endif
 }
 
-// d[16,8] += a[16,8] b[8,8] in TF32 (10 bits of mantissa, the range of single precision; sm_80), as single-precision
-// numbers of which the last 13 bits are ignored. With g and t as above:
-//   a: rows g, g + 8, g, g + 8; columns t, t, t + 4, t + 4      b: rows t, t + 4; column g      d as above
-__device__ __forceinline__ void multiplyAdd16x8x8(float (&d)[4], const float (&a)[4], const float (&b)[2]) {
-#if __CUDA_ARCH__ >= 800
-  asm volatile(
-      "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"
-      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-      : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])), "r"(__float_as_uint(a[3])),
-        "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
-#endif
-}
-
-// Four 8 x 8 matrices of 16-bit numbers from shared memory: lane i gives the address of row i % 8 of matrix i / 8 (16
-// bytes, aligned) and takes, of each matrix, elements 2t and 2t + 1 of row g; transposed: of column g.
-__device__ __forceinline__ void loadMatrices(uint32_t (&to)[4], const void* row) {
-  const unsigned from = static_cast<unsigned>(__cvta_generic_to_shared(row));
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];\n"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(from)
-               : "memory");
-}
-__device__ __forceinline__ void loadMatricesTransposed(uint32_t (&to)[4], const void* row) {
-  const unsigned from = static_cast<unsigned>(__cvta_generic_to_shared(row));
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];\n"
-               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
-               : "r"(from)
-               : "memory");
-}
-
 // --- 16-bit floats ------------------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ float floatOfHalf(uint16_t half) { return __half2float(__ushort_as_half(half)); }
 // Rounded to nearest, ties to even.
 __device__ __forceinline__ uint16_t halfOfFloat(float value) { return __half_as_ushort(__float2half_rn(value)); }
 
-// Whether this code runs on tensor cores of the kind above.
-__host__ __device__ constexpr bool hasTensorCores(int major, int minor) {
-  return major > 7 || (major == 7 && minor >= 5);
-}
-
 #else
+
+inline int threadNumber() { return static_cast<int>(threadIdx.x); }
 
 inline void copyAsync16(void* shared, const void* global) {
   sfm::shim::putOff([shared, global] { memcpy(shared, global, 16); });
@@ -128,18 +103,6 @@ inline uint16_t halfOfFloat(float value) { return sfm::shim::roundToHalf(value);
 inline void multiplyAdd16x8x16(float (&d)[4], const uint32_t (&a)[4], const uint32_t (&b)[2],
                                std::source_location where = std::source_location::current()) {
   sfm::shim::multiplyAdd16x8x16(d, a, b, where);
-}
-inline void multiplyAdd16x8x8(float (&d)[4], const float (&a)[4], const float (&b)[2],
-                              std::source_location where = std::source_location::current()) {
-  sfm::shim::multiplyAdd16x8x8(d, a, b, where);
-}
-inline void loadMatrices(uint32_t (&to)[4], const void* row,
-                         std::source_location where = std::source_location::current()) {
-  sfm::shim::loadMatrices(to, row, false, where);
-}
-inline void loadMatricesTransposed(uint32_t (&to)[4], const void* row,
-                                   std::source_location where = std::source_location::current()) {
-  sfm::shim::loadMatrices(to, row, true, where);
 }
 
 #endif

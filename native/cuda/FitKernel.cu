@@ -43,11 +43,12 @@ FitPlan planFor(const DeviceFitModel& model, const FitOptions& options, int coun
 }
 
 template <int kThreads, bool kImage>
-void launchSolver(const FitTask& task, int blocks, cudaStream_t stream) {
-  const size_t shared = sharedBytes(task.plan);
-  allowShared(solveFits<kThreads, kImage>, shared);
+void launchSolver(const FitTask& task, const DeviceLimits& limits, cudaStream_t stream) {
+  // As much as there is, so that what one model needs takes nothing from a graph that was made for another.
+  allowShared(solveFits<kThreads, kImage>, limits.sharedBytes);
+  const int blocks = blocksFor(task.plan, task.batch.count, limits);
   launch("solveFits", solveFits<kThreads, kImage>,
-         {static_cast<unsigned>(blocks), static_cast<unsigned>(kThreads), shared}, stream, task);
+         {static_cast<unsigned>(blocks), static_cast<unsigned>(kThreads), sharedBytes(task.plan)}, stream, task);
 }
 
 }  // namespace
@@ -78,6 +79,7 @@ void launchFit(const DeviceFitModel& model, const DeviceFitBatch& batch, void* w
   task.columnBasis = reinterpret_cast<float*>(at(task.plan.columnBasis));
   task.mean = reinterpret_cast<float*>(at(task.plan.mean));
   task.slack = reinterpret_cast<float*>(at(task.plan.slack));
+  task.precision = reinterpret_cast<double*>(at(task.plan.precision));
   task.counter = reinterpret_cast<int*>(at(task.plan.counter));
   task.starts = reinterpret_cast<StartRecord*>(at(task.plan.starts));
   task.slabs = at(task.plan.slabs);
@@ -86,11 +88,10 @@ void launchFit(const DeviceFitModel& model, const DeviceFitBatch& batch, void* w
   constexpr int kWarps = kStartThreads / 32;
   launch("startFits", startFits, {static_cast<unsigned>((batch.count + kWarps - 1) / kWarps), kStartThreads}, stream,
          task);
-  const int blocks = blocksFor(task.plan, batch.count, limits);
   const auto solver = task.plan.threads == kSmallBlock
                           ? (task.image ? launchSolver<kSmallBlock, true> : launchSolver<kSmallBlock, false>)
                           : (task.image ? launchSolver<kLargeBlock, true> : launchSolver<kLargeBlock, false>);
-  solver(task, blocks, stream);
+  solver(task, limits, stream);
 }
 
 }  // namespace sfm::cuda

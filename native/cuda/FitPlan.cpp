@@ -58,6 +58,7 @@ FitPlan planFit(const DeviceFitModel& model, const FitOptions& options, int coun
   plan.columnBasis = workspace.add<float>(static_cast<size_t>(columns.count) * 3 * landmarks);
   plan.mean = workspace.add<float>(3 * landmarks);
   plan.slack = workspace.add<float>(3 * landmarks);
+  plan.precision = workspace.add<double>(landmarks);
   plan.counter = workspace.add<int>(1);
   plan.starts = workspace.add<StartRecord>(static_cast<size_t>(count));
   plan.slabs = workspace.add<char>(static_cast<size_t>(blocks) * plan.slab);

@@ -73,7 +73,7 @@ struct FitPlan {
   size_t evaluation[2], observed, inverseVariance, active, derivatives, rowTable, normal;
   size_t slab;
   // Where things are in the workspace, bytes.
-  size_t rowBasis, columnBasis, mean, slack, counter, starts, slabs;
+  size_t rowBasis, columnBasis, mean, slack, precision, counter, starts, slabs;
   size_t workspaceBytes;
 };
 

@@ -28,6 +28,8 @@ __global__ void arrangeFitBasis(const SFM_GRID_CONSTANT FitTask task) {
     if (unknown > 0) continue;
     task.mean[axis * plan.landmarkStride + i] = task.model.mean[3LL * landmark + axis];
     task.slack[axis * plan.landmarkStride + i] = task.model.slack[3LL * landmark + axis];
+    const double factor = static_cast<double>(task.model.noiseFactors[landmark]);
+    if (axis == 0) task.precision[i] = 1 / (factor * factor);
   }
   if (blockIdx.x == 0 && threadIdx.x == 0) *task.counter = 0;
 }

@@ -30,7 +30,51 @@ struct DeviceState {
   double prior;  // its cost
 };
 
-enum class Next { kStop, kEvaluate, kStep };
+// What is solved for: all unknowns, expressions last; pose and expressions, the rest being held; or all, identity last.
+enum class Unknowns : int { kAll, kPose, kIdentityLast };
+
+// The columns that this is about, all from `first` on, and how many of them are eliminated.
+struct FitSystem {
+  int first;
+  int count;
+  int eliminated;
+};
+
+__device__ inline FitSystem systemOf(Unknowns unknowns, const FitColumns& columns) {
+  switch (unknowns) {
+    case Unknowns::kAll:
+      return {0, columns.count, columns.expression};
+    case Unknowns::kPose:
+      return {columns.pose, columns.count - columns.pose, kPoseCapacity};
+    default:
+      return {0, columns.count, columns.count - columns.identities};
+  }
+}
+
+// What the block does next, as the first thread says (Course.cuh).
+enum class Action : int {
+  kLook,        // the current state: what it predicts and what it costs
+  kValue,       // what it costs by another objective
+  kStep,        // to a trial, and look at that
+  kCovariance,  // of the identity
+  kWeigh,       // report the weights, then drop the nuisances
+  kReport,      // all else
+  kGiveUp,      // single precision does not do
+};
+
+// What has come before: what the block's answer is about.
+enum class Stage : int {
+  kStart,
+  kBegun,
+  kSharpened,
+  kTried,
+  kReached,
+  kLinearised,
+  kMeasured,
+  kWeighed,
+  kDropped,
+  kPosed
+};
 
 template <int kThreads>
 struct FitMemory {
@@ -42,12 +86,16 @@ struct FitMemory {
   FitSolution solution;
   double sums[kWarps * kMostSums];
   double cost, fraction, predicted;
+  double inverseVariance;  // of a good landmark
   float shrink;
   int problem, activeCount;
   int current;  // of the states
   int linearised;  // the normal equations of the current state are at hand
   int valid, positive, last;
-  Next next;
+  Action action;
+  Stage stage;
+  Unknowns unknowns;  // of a step
+  int poseSteps;      // without the nuisances
   int votes[kWarps];
 };
 
@@ -72,6 +120,10 @@ struct FitBlock {
   __device__ static const FitColumns& columns() { return plan().columns; }
   __device__ static const DeviceFitModel& model() { return task().model; }
   __device__ static const FitOptions& options() { return task().batch.options; }
+
+  __device__ static FitSystem system() { return systemOf(memory().unknowns, columns()); }
+  // What is to be looked at, see Action.
+  __device__ static int looked() { return memory().action == Action::kStep ? 1 - memory().current : memory().current; }
 
   // --- In shared memory -------------------------------------------------------------------------------------------------
 
@@ -108,7 +160,7 @@ struct FitBlock {
 
   // --- Together ---------------------------------------------------------------------------------------------------------
 
-  __device__ static int thread() { return static_cast<int>(threadIdx.x); }
+  __device__ static int thread() { return threadNumber(); }
 
   // The task, word by word.
   __device__ static void take(const FitTask& task) {
@@ -151,6 +203,12 @@ struct FitBlock {
   __device__ static void gather(const double* from, int i, double* to) {
     const int stride = plan().landmarkStride;
     for (int a = 0; a < 3; ++a) to[a] = from[a * stride + i];
+  }
+  // Its residual: in an image the third is nothing.
+  __device__ static void gatherResidual(int which, int i, double* to) {
+    const double* from = evaluation(which).residual;
+    const int stride = plan().landmarkStride;
+    for (int a = 0; a < 3; ++a) to[a] = a < kDimensions ? from[a * stride + i] : 0;
   }
 
   // Row c of C^-1 v.

@@ -7,27 +7,6 @@
 
 namespace sfm::cuda {
 
-// What is solved for: all unknowns, expressions last; pose and expressions, the rest being held; or all, identity last.
-enum class Unknowns { kAll, kPose, kIdentityLast };
-
-// The columns that this is about, all from `first` on, and how many of them are eliminated.
-struct FitSystem {
-  int first;
-  int count;
-  int eliminated;
-};
-
-__device__ inline FitSystem systemOf(Unknowns unknowns, const FitColumns& columns) {
-  switch (unknowns) {
-    case Unknowns::kAll:
-      return {0, columns.count, columns.expression};
-    case Unknowns::kPose:
-      return {columns.pose, columns.count - columns.pose, kPoseCapacity};
-    default:
-      return {0, columns.count, columns.count - columns.identities};
-  }
-}
-
 // How the landmarks enter the normal equations of the current state.
 template <class Block>
 __device__ __noinline__ void differentiateLandmarks() {
@@ -37,11 +16,10 @@ __device__ __noinline__ void differentiateLandmarks() {
   for (int i = Block::thread(); i < memory.activeCount; i += Block::kThreads) {
     double turned[3], residual[3];
     Block::gather(at.turned, i, turned);
-    Block::gather(at.residual, i, residual);
-    LandmarkDerivative derivative;
+    Block::gatherResidual(memory.current, i, residual);
     differentiateLandmark(Block::kImage, memory.descent.objective, Block::options().degreesOfFreedom, state.pose,
-                          state.sight, turned, residual, at.squared[i], Block::inverseVariance()[i], &derivative);
-    Block::derivatives()[i] = derivative;
+                          state.sight, turned, residual, at.squared[i], Block::inverseVariance()[i],
+                          Block::derivatives() + i);
   }
 }
 
@@ -80,14 +58,15 @@ __device__ __noinline__ void fillRowTable() {
   }
 }
 
-// The prior's part of the diagonal and of the gradient, in the columns of a system that begins with `first`.
+// The prior's part of the diagonal and of the gradient, in the system's columns.
 template <class Block>
-__device__ __noinline__ void fillPrior(int first) {
+__device__ __noinline__ void fillPrior() {
   const auto& memory = Block::memory();
   const FitColumns& columns = Block::columns();
   const DeviceFitModel& model = Block::model();
   const FitOptions& options = Block::options();
   const float* x = Block::latents(memory.current);
+  const int first = Block::system().first;
   for (int c = first + Block::thread(); c < columns.count; c += Block::kThreads) {
     double precision = 1, slope = static_cast<double>(x[c]);
     if (c < columns.identities) {
@@ -237,28 +216,30 @@ __device__ __forceinline__ void storeRemainder(const FitSystem& system, const Ti
 
 // The damped normal equations, eliminated but for the unknowns that come last, whose triangle goes to `triangle` or, of
 // the identity, to `rows`; false where they are not positive definite. Those of all unknowns are made where they have
-// not been yet, those of fewer always; with the identity last they are those made last.
+// not been yet, those of fewer always; with the identity last they are those made last, without damping. The system is
+// asked for again where it is needed: beside a tile there are no registers to keep it in.
 template <class Block>
-__device__ __noinline__ bool eliminate(Unknowns unknowns, float damping) {
-  const FitSystem system = systemOf(unknowns, Block::columns());
-  const int tiles = tilesOf(system.count);
-  const TilePlace place = tilePlace(Block::thread(), tiles);
+__device__ __forceinline__ bool eliminate() {
+  auto& memory = Block::memory();
+  const TilePlace place = tilePlace(Block::thread(), tilesOf(Block::system().count));
   Tile tile;
-  if (unknowns == Unknowns::kIdentityLast) {
-    if (place.any) loadIdentityLast<Block>(system, place, tile);
-  } else if (unknowns == Unknowns::kPose || !Block::memory().linearised) {
-    formNormal<Block>(system, place, tile);
-  } else if (place.any) {
-    tile.load(place, Block::normal(), Block::normalStride());
+  if (memory.unknowns == Unknowns::kIdentityLast) {
+    if (place.any) loadIdentityLast<Block>(Block::system(), place, tile);
+  } else {
+    if (memory.unknowns == Unknowns::kPose || !memory.linearised)
+      formNormal<Block>(Block::system(), place, tile);
+    else if (place.any)
+      tile.load(place, Block::normal(), Block::normalStride());
+    const float damping = static_cast<float>(memory.descent.damping);
+    tile.forDiagonal(place, [&](float& entry, int) { entry *= 1 + damping; });
   }
-  tile.forDiagonal(place, [&](float& entry, int) { entry *= 1 + damping; });
   __syncthreads();
-  if (!factorTiles(Block::thread(), place, tiles, system.eliminated, tile, Block::rows(), Block::inversePivots(),
-                   &Block::memory().positive))
+  if (!factorTiles(Block::thread(), place, tilesOf(Block::system().count), Block::system().eliminated, tile,
+                   Block::rows(), Block::inversePivots(), &memory.positive))
     return false;
-  const bool identity = unknowns == Unknowns::kIdentityLast;
+  const bool identity = memory.unknowns == Unknowns::kIdentityLast;
   if (identity) __syncthreads();  // the factor has served
-  storeRemainder<Block>(system, place, tile, identity ? Block::rows() : Block::triangle());
+  storeRemainder<Block>(Block::system(), place, tile, identity ? Block::rows() : Block::triangle());
   __syncthreads();
   return true;
 }

@@ -5,10 +5,11 @@
 
 namespace sfm::cuda {
 
-// What of a state follows from its latents and its pose; keeps the identity in its chart.
+// What of the state in question follows from its latents and its pose; keeps the identity in its chart.
 template <class Block>
-__device__ __noinline__ void refresh(int which) {
+__device__ __noinline__ void refresh() {
   auto& memory = Block::memory();
+  const int which = Block::looked();
   const FitColumns& columns = Block::columns();
   const DeviceFitModel& model = Block::model();
   float* x = Block::latents(which);
@@ -56,9 +57,10 @@ __device__ inline float basisProduct(const float* __restrict__ column, int step,
   return sum;
 }
 
-// Predictions and residuals of a refreshed state; `valid` where no landmark falls behind the camera.
+// Predictions and residuals of that state, once refreshed; `valid` where no landmark falls behind the camera.
 template <class Block>
-__device__ __noinline__ void evaluate(int which) {
+__device__ __noinline__ void evaluate() {
+  const int which = Block::looked();
   const FitTask& task = Block::task();
   const FitColumns& columns = Block::columns();
   const DeviceEvaluation to = Block::evaluation(which);
@@ -94,23 +96,18 @@ __device__ __noinline__ void evaluate(int which) {
   Block::once([&] { Block::memory().valid = all; });
 }
 
-// Leaves the cost of a state that has been evaluated in memory().cost.
+// Leaves the cost of that state, once evaluated, by the descent's objective, in memory().cost.
 template <class Block>
-__device__ __noinline__ void findCost(int which, RobustLoss loss, double blur) {
+__device__ __noinline__ void findCost() {
+  const int which = Block::looked();
+  const RobustLoss loss = Block::memory().descent.objective.loss;
+  const double blur = Block::memory().descent.objective.blur;
   const double* squared = Block::evaluation(which).squared;
   const double sharpness = 1 / (blur * blur), nu = Block::options().degreesOfFreedom;
   double sums[1] = {0};
   for (int i = Block::thread(); i < Block::memory().activeCount; i += Block::kThreads)
     sums[0] += robustCost(loss, nu, Block::kDimensions, sharpness * squared[i]);
   Block::sumOnce(sums, [&](const double* sum) { Block::memory().cost = sum[0] + Block::memory().states[which].prior; });
-}
-
-// The current state's cost by the descent's objective, as the descent's value.
-template <class Block>
-__device__ void revalue() {
-  const Objective& objective = Block::memory().descent.objective;
-  findCost<Block>(Block::memory().current, objective.loss, objective.blur);
-  Block::once([] { Block::memory().descent.value = Block::memory().cost; });
 }
 
 }  // namespace sfm::cuda

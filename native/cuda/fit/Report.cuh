@@ -26,47 +26,20 @@ __device__ __noinline__ void findUncertainty() {
   });
 }
 
-// Drops the nuisances and lets pose, camera and expressions settle anew with the identity held (see cpu/FitSolver.h).
+// Drops the nuisances, so that pose, camera and expressions may settle anew with the identity held (see
+// cpu/FitSolver.h).
 template <class Block>
 __device__ __noinline__ void dropNuisances() {
   auto& memory = Block::memory();
   const FitColumns& columns = Block::columns();
+  if (columns.nuisances == 0 || memory.solution.failure != FitFailure::kNone) return;
   const int from = memory.current, to = 1 - from;
   for (int c = Block::thread(); c < columns.count; c += Block::kThreads)
     Block::latents(to)[c] = c < columns.identities || c >= columns.pose ? Block::latents(from)[c] : 0;
   Block::once([&] {
     memory.states[to].pose = memory.states[from].pose;
     memory.current = to;
-    memory.descent.damping = 1e-3;
   });
-}
-
-// Keeps the trial where it is better.
-template <class Block>
-__device__ __noinline__ void keepBetter() {
-  auto& memory = Block::memory();
-  Block::once([&] {
-    const bool better = memory.valid && memory.cost < memory.descent.value;
-    memory.next = better ? Next::kStep : Next::kStop;
-    if (!better) return;
-    memory.descent.value = memory.cost;
-    memory.current = 1 - memory.current;
-  });
-}
-
-template <class Block>
-__device__ void settleWithoutNuisances() {
-  constexpr int kSteps = 2;
-  dropNuisances<Block>();
-  refresh<Block>(Block::memory().current);
-  evaluate<Block>(Block::memory().current);
-  revalue<Block>();
-  for (int step = 0; step < kSteps; ++step) {
-    if (!solveStep<Block>(Unknowns::kPose)) return;
-    tryStep<Block>(Unknowns::kPose);
-    keepBetter<Block>();
-    if (Block::memory().next == Next::kStop) return;
-  }
 }
 
 // Where a problem's arrays go.
@@ -139,10 +112,9 @@ __device__ __noinline__ void reportRecord() {
   const bool found = memory.solution.failure == FitFailure::kNone;
   double sums[1] = {0};
   if (found) {
-    const double* residual = Block::evaluation(memory.current).residual;
     for (int i = Block::thread(); i < memory.activeCount; i += Block::kThreads) {
       double r[3];
-      Block::gather(residual, i, r);
+      Block::gatherResidual(memory.current, i, r);
       const double square = r[0] * r[0] + r[1] * r[1] + r[2] * r[2];
       sums[0] += square;
       to.residuals[task.model.present[Block::active()[i]]] = static_cast<float>(sqrt(square));
@@ -159,15 +131,6 @@ __device__ __noinline__ void reportRecord() {
     }
     writeRecord(solution, task.batch.records + static_cast<long long>(memory.problem) * kRecordSize);
   });
-}
-
-template <class Block>
-__device__ void report() {
-  reportWeights<Block>();
-  if (Block::memory().solution.failure == FitFailure::kNone && Block::columns().nuisances > 0)
-    settleWithoutNuisances<Block>();
-  reportLatents<Block>();
-  reportRecord<Block>();
 }
 
 }  // namespace sfm::cuda

@@ -46,7 +46,7 @@ struct MeanFacePoints {
   __host__ __device__ PosePoint operator[](int i) const {
     PosePoint point = {};
 #if defined(__CUDA_ARCH__) || defined(SFM_CUDA_SHIM)
-    if (!posePointOf(task, problem, i, &point)) return {};
+    if (!posePointOf(task, problem, task.dimensions, i, &point)) return {};
     for (int a = 0; a < 2; ++a) point.observed[a] -= principal[a];
 #else
     (void)i;
@@ -67,7 +67,7 @@ __device__ inline FitFailure startFit(const FitTask& task, const FitProblem& pro
   ObservedExtent extent;
   for (int i = lanes.first(); i < landmarks; i += lanes.stride()) {
     PosePoint point;
-    if (!posePointOf(task, problem, i, &point)) continue;
+    if (!posePointOf(task, problem, task.dimensions, i, &point)) continue;
     include(point, &extent);
     ++count;
   }

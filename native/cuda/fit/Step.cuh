@@ -9,8 +9,9 @@ namespace sfm::cuda {
 
 // The expressions' part of the step, from their system: S and, as its last row, minus the right-hand side.
 template <class Block>
-__device__ __noinline__ bool solveExpression(int eliminated) {
+__device__ __noinline__ bool solveExpression() {
   auto& memory = Block::memory();
+  const int eliminated = Block::system().eliminated;
   const int n = Block::columns().expressions, i = Block::thread();
   const BoxArrays box = Block::box();
   if (i < n) {
@@ -42,10 +43,10 @@ __device__ const float* factorRow(int tiles, int k) {
 // The eliminated columns' part of the step: U s = -(y + U_e s_e), y = U^-T g being the factor's last column. By one
 // warp, a column at a time, with the rows' sums in registers.
 template <class Block>
-__device__ __noinline__ void substituteBack(Unknowns unknowns) {
+__device__ __noinline__ void substituteBack() {
   constexpr int kGroups = Block::kThreads == kSmallBlock ? 6 : 8;
   static_assert(!tilesFit(32 * kGroups + 1, Block::kThreads));
-  const FitSystem system = systemOf(unknowns, Block::columns());
+  const FitSystem system = Block::system();
   const int eliminated = system.eliminated, n = system.count - eliminated, thread = Block::thread();
   const int tiles = tilesOf(system.count), residual = residualColumn(system.count);
   float* step = Block::step();
@@ -93,33 +94,14 @@ __device__ __noinline__ void substituteBack(Unknowns unknowns) {
   __syncthreads();
 }
 
-// The minimiser of the model, damped as the descent has it, within the expressions' bounds, in `step`; false where the
-// system is not positive definite.
+// How far along the step from the current state it is to be trusted, and the pose of the trial there, which the other
+// state becomes. What the undamped quadratic model promises of it follows from the damped system, s^T (H + lambda D) s =
+// |U s|^2 + the expressions' part.
 template <class Block>
-__device__ bool solveStep(Unknowns unknowns) {
-  if (unknowns == Unknowns::kPose || !Block::memory().linearised) {
-    differentiateLandmarks<Block>();
-    fillPrior<Block>(systemOf(unknowns, Block::columns()).first);
-    __syncthreads();
-    fillRowTable<Block>();
-    __syncthreads();
-  }
-  if (!eliminate<Block>(unknowns, static_cast<float>(Block::memory().descent.damping))) return false;
-  if (Block::columns().expressions > 0 && !solveExpression<Block>(systemOf(unknowns, Block::columns()).eliminated))
-    return false;
-  substituteBack<Block>(unknowns);
-  return true;
-}
-
-// From the current state along the step, as far as it is to be trusted: the other state becomes the trial, to be
-// refreshed. What the
-// undamped quadratic model promises of it follows from the damped system, s^T (H + lambda D) s = |U s|^2 + the
-// expressions' part.
-template <class Block>
-__device__ __noinline__ void moveAlongStep(Unknowns unknowns) {
+__device__ __noinline__ void movePoseAlongStep() {
   auto& memory = Block::memory();
   const FitColumns& columns = Block::columns();
-  const FitSystem system = systemOf(unknowns, columns);
+  const FitSystem system = Block::system();
   const float* step = Block::step();
   const int tiles = tilesOf(system.count), residual = residualColumn(system.count);
   double sums[5] = {0, 0, 0, 0, 0};  // |s_v|^2, g s, s D s, |y|^2, the expressions' part
@@ -145,13 +127,22 @@ __device__ __noinline__ void moveAlongStep(Unknowns unknowns) {
     memory.fraction = fraction;
     movePose(freedom, memory.states[memory.current].pose, fraction, pose, &memory.states[1 - memory.current].pose);
   });
+}
+
+// The rest of the trial.
+template <class Block>
+__device__ __noinline__ void moveLatentsAlongStep() {
+  const auto& memory = Block::memory();
+  const FitColumns& columns = Block::columns();
+  const int first = Block::system().first;
+  const float* step = Block::step();
   const float fraction = static_cast<float>(memory.fraction);
   const float* from = Block::latents(memory.current);
   float* to = Block::latents(1 - memory.current);
   const bool bounded = Block::options().boundExpression;
   for (int c = Block::thread(); c < columns.count; c += Block::kThreads) {
     if (c >= columns.pose && c < columns.expression) continue;
-    float value = from[c] + (c >= system.first ? fraction * step[c - system.first] : 0);
+    float value = from[c] + (c >= first ? fraction * step[c - first] : 0);
     if (c >= columns.expression && bounded) {
       const float* bounds = Block::model().expressionBounds + 2 * (c - columns.expression);
       value = value < bounds[0] ? bounds[0] : (value > bounds[1] ? bounds[1] : value);
@@ -161,14 +152,14 @@ __device__ __noinline__ void moveAlongStep(Unknowns unknowns) {
   __syncthreads();
 }
 
-// Makes the trial, and leaves its cost by the descent's objective in memory().cost.
+// The landmarks' and the prior's part in the normal equations of the current state.
 template <class Block>
-__device__ void tryStep(Unknowns unknowns) {
-  moveAlongStep<Block>(unknowns);
-  refresh<Block>(1 - Block::memory().current);
-  evaluate<Block>(1 - Block::memory().current);
-  const Objective& objective = Block::memory().descent.objective;
-  findCost<Block>(1 - Block::memory().current, objective.loss, objective.blur);
+__device__ __forceinline__ void linearise() {
+  differentiateLandmarks<Block>();
+  fillPrior<Block>();
+  __syncthreads();
+  fillRowTable<Block>();
+  __syncthreads();
 }
 
 }  // namespace sfm::cuda

@@ -26,6 +26,7 @@ struct FitTask {
   float* columnBasis;  // [columns, 3, landmarkStride]
   float* mean;         // [3, landmarkStride]
   float* slack;        // likewise
+  double* precision;   // [landmarkStride] of a landmark beside a good one
   int* counter;        // the next problem that nobody has taken
   StartRecord* starts;  // [B]
   unsigned char* slabs;  // [blocks][plan.slab]
@@ -47,10 +48,11 @@ __device__ inline FitProblem problemOf(const FitTask& task, int i) {
 }
 
 // Landmark `i` of those that the model has, as a problem shows it; false where it is missing.
-__device__ inline bool posePointOf(const FitTask& task, const FitProblem& problem, int i, PosePoint* point) {
+__device__ inline bool posePointOf(const FitTask& task, const FitProblem& problem, int dimensions, int i,
+                                   PosePoint* point) {
   const int landmark = task.model.present[i];
   const long long at = 3LL * landmark;
-  return posePoint(problem, task.dimensions, landmark, task.model.mean + at, task.model.slack + at,
+  return posePoint(problem, dimensions, landmark, task.model.mean + at, task.model.slack + at,
                    static_cast<double>(task.model.noiseFactors[landmark]), point);
 }
 

@@ -167,12 +167,12 @@ __device__ __forceinline__ void factorPanel(int thread, int number, float* panel
 // before `panels` is used for anything else.
 __device__ __forceinline__ bool factorTiles(int thread, const TilePlace& place, int tiles, int eliminated, Tile& tile,
                                             float* panels, float* inversePivots, int* positive) {
+  if (thread == 0) *positive = 1;
   for (int p = 0; kTile * p < eliminated; ++p) {
     const int width = eliminated - kTile * p < kTile ? eliminated - kTile * p : kTile;
     const int stride = panelStride(tiles, p);
     float* panel = panels + panelStart(tiles, p);
     if (place.any && place.column == kTile * p) tile.storePanel(place, panel, stride);
-    if (thread == 0) *positive = 1;
     __syncthreads();
     factorPanel(thread, p, panel, stride, kTile * (tiles - p), width, inversePivots + kTile * p, positive);
     __syncthreads();
