@@ -26,8 +26,15 @@ ErrorCode codeOf(cudaError_t status) {
     case cudaErrorSystemDriverMismatch:
     case cudaErrorOperatingSystem:
     case cudaErrorStubLibrary:
+    case cudaErrorDeviceNotLicensed:
+    case cudaErrorMpsConnectionFailed:
+    case cudaErrorMpsRpcFailure:
+    case cudaErrorMpsServerNotReady:
+    case cudaErrorMpsMaxClientsReached:
+    case cudaErrorMpsMaxConnectionsReached:
     // Lost: these stay with the process.
     case cudaErrorECCUncorrectable:
+    case cudaErrorNvlinkUncorrectable:
     case cudaErrorHardwareStackError:
     case cudaErrorIllegalInstruction:
     case cudaErrorMisalignedAddress:

@@ -13,7 +13,7 @@ int decodeCapacity(const Work& work, size_t stagingBytes);
 // Appends copies and kernels to the staging's stream. Throws Error.
 void startDecode(Staging& staging, const Chunk& chunk);
 
-// After the work has ended: vertices and normals to their callers. Settles the chunk.
+// After the work has ended: vertices and normals to their callers. Settles the chunk; throws before.
 void finishDecode(const Staging& staging, const Chunk& chunk);
 
 }  // namespace sfm::cuda

@@ -28,6 +28,16 @@ ErrorCode codeOf(const std::exception_ptr& error) {
   }
 }
 
+// Whatever makes a worker give up, the device is not to be had any more.
+std::exception_ptr asLoss(const std::exception_ptr& error) {
+  if (codeOf(error) != ErrorCode::INTERNAL) return error;
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return std::make_exception_ptr(Error(ErrorCode::DEVICE_UNAVAILABLE, e.what()));
+  }
+}
+
 }  // namespace
 
 DeviceWorker::DeviceWorker(const DeviceInfo& device, WorkQueue& queue, const std::shared_ptr<CpuBackend>& cpu,
@@ -44,7 +54,7 @@ void DeviceWorker::run() {
     idle_.clear();
   } catch (...) {
     // The device is lost, or was never to be had.
-    abandon(std::current_exception());
+    abandon(asLoss(std::current_exception()));
     idle_.clear();
     busy_.clear();
   }
@@ -92,9 +102,10 @@ void DeviceWorker::start(Slot& slot, Chunk chunk) {
     slot.staging.end();
   } catch (...) {
     const std::exception_ptr error = std::current_exception();
-    if (codeOf(error) == ErrorCode::DEVICE_UNAVAILABLE) throw;
-    // What has been appended before the error may still run in the slot's memory.
-    cudaStreamSynchronize(slot.staging.stream());
+    // What has been appended before the error may still run in the slot's memory; a stream that cannot be waited for is
+    // that of a lost device.
+    if (codeOf(error) == ErrorCode::DEVICE_UNAVAILABLE || cudaStreamSynchronize(slot.staging.stream()) != cudaSuccess)
+      throw;
     Chunk failed = std::exchange(slot.chunk, Chunk{});
     idle_.push_back(std::move(busy_.back()));
     busy_.pop_back();
@@ -127,10 +138,14 @@ void DeviceWorker::finish(Slot& slot) {
   std::unique_ptr<Slot> done = std::move(busy_.front());
   busy_.pop_front();
   const Chunk chunk = std::exchange(slot.chunk, Chunk{});
-  if (chunk.work().fit)
-    finishFit(slot.staging, chunk, *cpu_);
-  else
-    finishDecode(slot.staging, chunk);
+  try {
+    if (chunk.work().fit)
+      finishFit(slot.staging, chunk, *cpu_);
+    else
+      finishDecode(slot.staging, chunk);
+  } catch (...) {
+    chunk.settle(std::current_exception());
+  }
   idle_.push_back(std::move(done));
 }
 

@@ -172,22 +172,25 @@ void finishFit(const Staging& staging, const Chunk& chunk, CpuBackend& cpu) {
   const double* records = at<double>(staging.pinned(), places.records);
   const float* arrays = at<float>(staging.pinned(), places.arrays);
   const uint8_t* unsolved = at<uint8_t>(staging.pinned(), places.unsolved);
-  for (const Segment& segment : chunk.segments) {
+  std::vector<std::vector<int>> left(chunk.segments.size());  // of each segment, problems for the CPU
+  for (size_t s = 0; s < left.size(); ++s) {
+    const Segment& segment = chunk.segments[s];
     FitBatch& batch = *segment.work->fit;
     const size_t to = static_cast<size_t>(segment.first), count = static_cast<size_t>(segment.count);
     staging.copy(batch.records.data() + to * kRecordSize, records, count * kRecordSize * sizeof(double));
     staging.copy(batch.arrays.data() + to * size, arrays, count * size * sizeof(float));
-    std::vector<int> left;
     for (size_t i = 0; i < count; ++i)
-      if (unsolved[i]) left.push_back(static_cast<int>(to + i));
+      if (unsolved[i]) left[s].push_back(static_cast<int>(to + i));
     records += count * kRecordSize;
     arrays += count * size;
     unsolved += count;
-    // The call may end here, and its batch with it.
-    const std::shared_ptr<Work> work = segment.work;
-    const int open = static_cast<int>(left.size());
-    if (open > 0) solveOnCpu(work, std::move(left), cpu);
-    if (segment.count > open) work->settle(segment.count - open, nullptr);
+  }
+  // Nothing has been settled until here, and nothing throws from here on.
+  for (size_t s = 0; s < left.size(); ++s) {
+    const Segment& segment = chunk.segments[s];
+    const int open = static_cast<int>(left[s].size());
+    if (open > 0) solveOnCpu(segment.work, std::move(left[s]), cpu);
+    if (segment.count > open) segment.work->settle(segment.count - open, nullptr);
   }
 }
 

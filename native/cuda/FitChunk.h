@@ -45,7 +45,7 @@ class FitGraph {
 void startFit(Staging& staging, FitGraph& graph, const Chunk& chunk);
 
 // After the work has ended: records and arrays to their callers. Settles the chunk, but for the problems that the device
-// left unsolved: those the CPU solves, in its own time, and settles then.
+// left unsolved: those the CPU solves, in its own time, and settles then. Throws before it has settled anything.
 void finishFit(const Staging& staging, const Chunk& chunk, CpuBackend& cpu);
 
 }  // namespace sfm::cuda

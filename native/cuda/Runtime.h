@@ -144,6 +144,8 @@ Graph capture(cudaStream_t stream, Record record) {
   } catch (...) {
     cudaStreamEndCapture(stream, &graph);
     if (graph) cudaGraphDestroy(graph);
+    // That the capture ended early is no news, and must not be taken for the next launch's error.
+    cudaGetLastError();
     throw;
   }
   check(cudaStreamEndCapture(stream, &graph), "ending a graph");

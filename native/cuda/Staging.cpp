@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 #include <future>
+#include <memory>
+#include <utility>
 
 namespace sfm::cuda {
 
@@ -40,7 +42,8 @@ void Staging::copy(void* to, const void* from, size_t bytes) const {
     if (bytes > 0) std::memcpy(to, from, bytes);
     return;
   }
-  std::promise<void> finished;
+  // The job has a share of it: who waits here may go on while `done` is still on its way out.
+  const auto finished = std::make_shared<std::promise<void>>();
   Job job;
   job.taskCount = static_cast<int>((bytes + kCopyPiece - 1) / kCopyPiece);
   job.run = [=](int task, int) {
@@ -48,9 +51,10 @@ void Staging::copy(void* to, const void* from, size_t bytes) const {
     std::memcpy(static_cast<char*>(to) + begin, static_cast<const char*>(from) + begin,
                 std::min(kCopyPiece, bytes - begin));
   };
-  job.done = [&finished](std::exception_ptr) { finished.set_value(); };
+  job.done = [finished](std::exception_ptr) { finished->set_value(); };
+  std::future<void> end = finished->get_future();
   copier_.submit(std::move(job));
-  finished.get_future().get();
+  end.get();
 }
 
 }  // namespace sfm::cuda

@@ -330,6 +330,27 @@ CASE(a_lost_device_ends_calls_with_its_error) {
   CHECK(batch->warning.find("launch failure") != std::string::npos);
 }
 
+// Whatever the driver calls it, now or in years to come.
+CASE(a_device_may_be_lost_by_any_name) {
+  for (const cudaError_t error : {cudaErrorECCUncorrectable, cudaErrorNvlinkUncorrectable,
+                                  cudaErrorInvalidConfiguration, static_cast<cudaError_t>(998)})
+    for (const int launches : {0, 1, 3}) {
+      const Scope scope("error ", static_cast<int>(error), " after ", launches);
+      const Machine machine(std::vector{smallDevice()});
+      const Models models(9);
+      const auto cpu = makeCpu();
+      const std::shared_ptr<Backend> backend = makeCuda(cpu);
+      const Faces faces(*models.model, 900, true);
+      shim::loseDevice(0, launches, error);
+      CHECK_EQUAL(decodeAndWait(*backend, decodeBatch(models, faces)), std::string("DEVICE_UNAVAILABLE"));
+      CHECK_THROWS(DEVICE_UNAVAILABLE, decodeAndWait(*backend, decodeBatch(models, faces)));
+      FallbackBackend either(backend, cpu);
+      const auto batch = decodeBatch(models, faces);
+      CHECK_EQUAL(decodeAndWait(either, batch), std::string());
+      checkDecoded(*batch, faces);
+    }
+}
+
 CASE(what_is_lost_in_mid_run_the_cpu_does) {
   for (int launches = 0; launches < 6; ++launches) {
     const Machine machine(std::vector{smallDevice(size_t{1} << 19)});

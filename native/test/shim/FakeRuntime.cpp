@@ -58,6 +58,7 @@ struct Device {
   size_t used = 0;
   int launches = 0;
   int launchesLeft = -1;  // until it is lost; -1: never
+  cudaError_t loss = cudaErrorLaunchFailure;  // with which it will be
   cudaError_t lost = cudaSuccess;
 };
 
@@ -211,9 +212,10 @@ int makeDevices(const std::vector<FakeDevice>& devices, uint64_t seed) {
 
 void failToCount(cudaError_t error) { machine().count = error; }
 
-void loseDevice(int device, int launches) {
+void loseDevice(int device, int launches, cudaError_t error) {
   const Lock lock(machine().mutex);
   machine().devices[static_cast<size_t>(device)].launchesLeft = launches;
+  machine().devices[static_cast<size_t>(device)].loss = error;
 }
 
 void failToAllocate(int allocations, int times) {
@@ -264,7 +266,7 @@ cudaError_t append(cudaStream_t stream, Extent grid, Extent block, size_t shared
     return fail(cudaErrorInvalidConfiguration);
   return add(stream, {[=]() -> cudaError_t {
                         Device& d = machine().devices[static_cast<size_t>(device)];
-                        if (d.launchesLeft >= 0 && d.launchesLeft-- == 0) return cudaErrorLaunchFailure;
+                        if (d.launchesLeft >= 0 && d.launchesLeft-- == 0) return d.loss;
                         ++d.launches;
                         try {
                           run({grid, block, sharedBytes, machine().random() | 1}, thread);

@@ -26,7 +26,7 @@ int makeDevices(const std::vector<FakeDevice>& devices, uint64_t seed = 1);
 // What cudaGetDeviceCount says instead of a count.
 void failToCount(cudaError_t error);
 // After `launches` more launches of kernels on a device, it is lost: everything fails from then on.
-void loseDevice(int device, int launches);
+void loseDevice(int device, int launches, cudaError_t error = cudaErrorLaunchFailure);
 // After `allocations` more, taking memory fails, of the device or pinned.
 void failToAllocate(int allocations, int times = 1);
 
