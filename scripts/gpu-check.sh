@@ -2,17 +2,19 @@
 # The proof on a GPU, in one command: agreement with the scalar reference, compute-sanitizer, benchmarks, PyTorch beside
 # them, and with Node the JavaScript suite. Needs nvcc, CMake and a C++ compiler; all else is left out where it is missing.
 #   scripts/gpu-check.sh [RESULTS]     RESULTS: where the report goes, bench/results/<device>.json by default
-# A step that fails is named at the end, and the rest still runs. Takes less than ten minutes.
+# A step that fails is named at the end, and the rest still runs. Takes less than ten minutes, or SFM_GPU_SECONDS. Without
+# a GPU it says so, exits with 2, and writes nothing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tree=${SFM_GPU_TREE:-build/gpu}
 logs=$tree/logs
-mkdir -p "$logs"
 failed=()
 steps=()
 begun=$SECONDS
-readonly budget=570
+readonly budget=${SFM_GPU_SECONDS:-570}
+# The first device is the same for all that is asked.
+export CUDA_DEVICE_ORDER=PCI_BUS_ID
 
 # step NAME SECONDS COMMAND...: output goes to a log, of which a failure shows the end.
 step() {
@@ -51,12 +53,14 @@ has() { command -v "$1" >/dev/null 2>&1; }
 
 # --- What is here -------------------------------------------------------------------------------------------------------
 PATH=$PATH:${CUDA_PATH:-/usr/local/cuda}/bin:${CUDA_HOME:-/usr/local/cuda}/bin:/usr/local/cuda/bin
-if ! has nvidia-smi || ! nvidia-smi -L >/dev/null 2>&1; then
-  echo 'no NVIDIA GPU, or no driver for it' >&2
+stop() {
+  echo "$1: no results are written" >&2
   exit 2
-fi
-has nvcc || { echo 'nvcc is missing' >&2; exit 2; }
-query() { nvidia-smi --query-gpu="$1" --format=csv,noheader | head -n 1; }
+}
+nvidia-smi -L >/dev/null 2>&1 || stop 'there is no NVIDIA GPU here, or no driver for it'
+for tool in nvcc cmake; do has "$tool" || stop "$tool is missing"; done
+mkdir -p "$logs"
+query() { nvidia-smi --query-gpu="$1" --format=csv,noheader | sed -n 1p; }
 device=$(query name)
 architecture=$(query compute_cap | tr -d '. ')
 driver=$(query driver_version)
@@ -81,13 +85,12 @@ for test in "${tests[@]}"; do
   step "$(basename "$test")" 150 "$test"
 done
 
-sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | tail -n 1 || true)
-if [ -n "$sanitizer" ]; then
+if has compute-sanitizer; then
   for tool in memcheck racecheck initcheck; do
     for test in "${tests[@]}"; do
       # A few cases of each, which its source names: the tools slow a kernel down a hundredfold.
       # shellcheck disable=SC2046
-      step "$tool-$(basename "$test" _on_device)" 60 "$sanitizer" --tool "$tool" --error-exitcode 9 "$test" \
+      step "$tool-$(basename "$test" _on_device)" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$test" \
         $(sed -n 's|^// Under sanitizers: ||p' "native/test/$(basename "$test" _on_device).cpp")
     done
   done
@@ -124,6 +127,7 @@ else
 fi
 
 # --- Report -------------------------------------------------------------------------------------------------------------
+[ -s "$tree/bench.json" ] || stop "the benchmark says nothing (failed: ${failed[*]:-none})"
 content() { if [ -s "$1" ]; then tr -d '\n' <"$1"; else printf null; fi; }
 name=$(echo "$device" | tr '[:upper:] ' '[:lower:]-' | tr -cd 'a-z0-9-')
 results=${1:-bench/results/$name.json}

@@ -71,7 +71,10 @@ def predict(p: Problems, state: dict) -> tuple:
     zoom = p.focal[:, None] / x[..., 2]
     image = zoom[..., None] * x[..., :2] + p.principal[:, None, :]
     residual = (image - p.points) / p.noise[:, None, None]
-    return residual, x, turned, zoom, sinc
+    # d(cos theta slack + sinc theta moved)/dv besides sinc theta identity is this times v^T.
+    kappa = torch.where(theta > 1e-2, (torch.cos(theta) - sinc) / theta.square().clamp_min(1e-30), theta.square() / 30 - 1 / 3)
+    radial = p.inverse_radius**2 * (kappa[:, None, None] * moved - sinc[:, None, None] * p.slack)
+    return residual, x, turned, zoom, sinc, radial
 
 
 def cost_of(p: Problems, state: dict, residual: torch.Tensor) -> torch.Tensor:
@@ -82,7 +85,7 @@ def cost_of(p: Problems, state: dict, residual: torch.Tensor) -> torch.Tensor:
 
 
 def normal_equations(p: Problems, state: dict, predicted: tuple) -> tuple:
-    residual, x, turned, zoom, sinc = predicted
+    residual, x, turned, zoom, sinc, radial = predicted
     count, landmarks, _ = residual.shape
     by_point = torch.zeros(count, landmarks, 2, 3, device=residual.device)
     by_point[..., 0, 0] = by_point[..., 1, 1] = zoom
@@ -92,6 +95,8 @@ def normal_equations(p: Problems, state: dict, predicted: tuple) -> tuple:
     # d(turned)/d(turn) = -[turned]x, by rows: row x turned, the other way round.
     by_turn = torch.cross(turned[:, :, None, :].expand_as(by_point), by_point, dim=3)
     by_identity = torch.einsum("blic,lcd->blid", by_shape, p.identity) * sinc[:, None, None, None]
+    along = torch.einsum("blic,blc->bli", by_shape, radial)
+    by_identity = by_identity + along[..., None] * state["v"][:, None, None, :]
     by_linear = torch.einsum("blic,lcd->blid", by_shape, p.linear)
     jacobian = torch.cat([by_identity, by_turn, by_point, by_linear], dim=3).flatten(1, 2)
     weight = ((NU + 2) / (NU + residual.square().sum(2))).repeat_interleave(2, dim=1)
