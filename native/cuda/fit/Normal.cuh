@@ -40,6 +40,12 @@ __device__ __noinline__ void fillRowTable() {
                                          at.residual[a * stride + i]);
     const double* g = from.shape;
     const double* pose = from.pose;
+    const double focal = memory.start.freedom.estimateFocal ? pose[6] : 0;
+    float* to = Block::rowTable() + row * kRowTable;
+    store4(to + 4, static_cast<float>(pose[0]), static_cast<float>(pose[1]), static_cast<float>(pose[2]),
+           static_cast<float>(pose[3]));
+    store4(to + 8, static_cast<float>(pose[4]), static_cast<float>(pose[5]), static_cast<float>(focal),
+           static_cast<float>(from.residual));
     float identityPart[3], slack[3];
     for (int c = 0; c < 3; ++c) {
       identityPart[c] = at.identityPart[c * stride + i];
@@ -47,14 +53,8 @@ __device__ __noinline__ void fillRowTable() {
     }
     const double radial =
         inverseRadius > 0 ? radialDerivative(g, state.chart, identityPart, slack, inverseRadius) * inverseRadius : 0;
-    const double focal = memory.start.freedom.estimateFocal ? pose[6] : 0;
-    float* to = Block::rowTable() + row * kRowTable;
     store4(to, static_cast<float>(g[0]), static_cast<float>(g[1]), static_cast<float>(g[2]),
            static_cast<float>(radial));
-    store4(to + 4, static_cast<float>(pose[0]), static_cast<float>(pose[1]), static_cast<float>(pose[2]),
-           static_cast<float>(pose[3]));
-    store4(to + 8, static_cast<float>(pose[4]), static_cast<float>(pose[5]), static_cast<float>(focal),
-           static_cast<float>(from.residual));
   }
 }
 
@@ -89,9 +89,20 @@ __device__ __noinline__ void fillPrior() {
   }
 }
 
-// Rows of the Jacobian of `count` active landmarks from `firstLandmark` on, in the system's columns.
+// Active landmarks whose rows of the Jacobian are in shared memory at a time: about as many each time.
 template <class Block>
-__device__ __forceinline__ void fillRows(const FitSystem& system, int firstLandmark, int count) {
+__device__ __forceinline__ int landmarksAtOnce() {
+  const int width = kTile * tilesOf(Block::system().count), active = Block::memory().activeCount;
+  const int most = Block::plan().rowFloats / (width * Block::kDimensions);
+  const int chunks = (active + most - 1) / most;
+  return (active + chunks - 1) / chunks;
+}
+
+// Rows of the Jacobian of at most `chunk` active landmarks from `firstLandmark` on, in the system's columns.
+template <class Block>
+__device__ __forceinline__ void fillRows(int firstLandmark, int chunk) {
+  const FitSystem system = Block::system();
+  const int left = Block::memory().activeCount - firstLandmark, count = left < chunk ? left : chunk;
   const FitColumns& columns = Block::columns();
   const int width = kTile * tilesOf(system.count), groups = width / 4, residual = residualColumn(system.count);
   const int axis = Block::plan().basisStride;
@@ -112,7 +123,7 @@ __device__ __forceinline__ void fillRows(const FitSystem& system, int firstLandm
     const float4 bx = load4(basis), by = load4(basis + axis), bz = load4(basis + 2 * axis);
     const bool identity = column < columns.identities;
     const bool pose = column + 4 > columns.pose && column < columns.expression;
-#pragma unroll
+#pragma unroll 1
     for (int a = 0; a < Block::kDimensions; ++a, table += kRowTable, to += width) {
       const float4 g = load4(table);
       float value[4] = {g.x * bx.x + g.y * by.x + g.z * bz.x, g.x * bx.y + g.y * by.y + g.z * bz.y,
@@ -134,32 +145,37 @@ __device__ __forceinline__ void fillRows(const FitSystem& system, int firstLandm
   }
 }
 
+// A general prior's part of H.
+template <class Block>
+__device__ __forceinline__ void addPrecision(const TilePlace& place, Tile& tile) {
+  const int d = Block::columns().identities;
+  const double weight = Block::options().identityPrior;
+  if (place.column >= d) return;
+  tile.forRows(place, [&](float (&entries)[kTile], int row) {
+    const double* precision = Block::model().priorPrecision + static_cast<long long>(row) * d + place.column;
+#pragma unroll
+    for (int c = 0; c < kTile; ++c)
+      if (row < d && place.column + c < d) entries[c] += static_cast<float>(weight * precision[c]);
+  });
+}
+
 // H and, as its last row, g of the current state, of its row table and its prior; the diagonal and g in memory as well.
 // H of all unknowns goes where later steps find it.
 template <class Block>
-__device__ __forceinline__ void formNormal(const FitSystem& system, const TilePlace& place, Tile& tile) {
-  const int width = kTile * tilesOf(system.count), active = Block::memory().activeCount;
-  const int capacity = Block::plan().rowFloats / (width * Block::kDimensions);
-  const int chunks = (active + capacity - 1) / capacity, chunk = (active + chunks - 1) / chunks;
+__device__ __forceinline__ void formNormal(const TilePlace& place, Tile& tile) {
+  const auto& memory = Block::memory();
+  const int chunk = landmarksAtOnce<Block>();
   tile.clear();
-  for (int first = 0; first < active; first += chunk) {
-    const int count = first + chunk < active ? chunk : active - first;
-    fillRows<Block>(system, first, count);
+  if (Block::model().priorPrecision && Block::system().first == 0 && place.any) addPrecision<Block>(place, tile);
+  for (int first = 0; first < memory.activeCount; first += chunk) {
+    fillRows<Block>(first, chunk);
     __syncthreads();
-    if (place.any) tile.addProducts<false>(place, Block::rows(), width, count * Block::kDimensions);
+    const int count = first + chunk < memory.activeCount ? chunk : memory.activeCount - first;
+    if (place.any)
+      tile.addProducts<false>(place, Block::rows(), kTile * tilesOf(Block::system().count), count * Block::kDimensions);
     __syncthreads();
   }
-  const DeviceFitModel& model = Block::model();
-  const int d = Block::columns().identities;
-  if (model.priorPrecision && system.first == 0 && place.any && place.column < d) {
-    const double weight = Block::options().identityPrior;
-    tile.forRows(place, [&](float (&entries)[kTile], int row) {
-      const double* precision = model.priorPrecision + static_cast<long long>(row) * d + place.column;
-#pragma unroll
-      for (int c = 0; c < kTile; ++c)
-        if (row < d && place.column + c < d) entries[c] += static_cast<float>(weight * precision[c]);
-    });
-  }
+  const FitSystem system = Block::system();
   float* diagonal = Block::diagonal();
   tile.forDiagonal(place, [&](float& entry, int column) {
     if (column >= system.count) return;
@@ -227,7 +243,7 @@ __device__ __forceinline__ bool eliminate() {
     if (place.any) loadIdentityLast<Block>(Block::system(), place, tile);
   } else {
     if (memory.unknowns == Unknowns::kPose || !memory.linearised)
-      formNormal<Block>(Block::system(), place, tile);
+      formNormal<Block>(place, tile);
     else if (place.any)
       tile.load(place, Block::normal(), Block::normalStride());
     const float damping = static_cast<float>(memory.descent.damping);

@@ -31,6 +31,14 @@ __device__ __forceinline__ void store4(float* to, float a, float b, float c, flo
   *reinterpret_cast<float4*>(to) = make_float4(a, b, c, d);
 }
 
+// Rows whose products are added at a time: of two, the second's numbers are on their way while the first's are used. Of
+// Blackwell's registers there are none left for that.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+constexpr int kRowsAtOnce = 1;
+#else
+constexpr int kRowsAtOnce = 2;
+#endif
+
 struct Tile {
   float at[kTile][kTile];
 
@@ -46,7 +54,7 @@ struct Tile {
   __device__ __forceinline__ void addProducts(const TilePlace& place, const float* rows, int stride, int count) {
     const float* left[2] = {rows + slot(place.row), rows + slot(place.row + 4)};
     const float* right[2] = {rows + slot(place.column), rows + slot(place.column + 4)};
-#pragma unroll 2
+#pragma unroll kRowsAtOnce
     for (int k = 0; k < count; ++k) {
       const float4 a0 = load4(left[0] + k * stride), a1 = load4(left[1] + k * stride);
       const float a[kTile] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
