@@ -18,11 +18,21 @@ check_cxx_source_compiles("
   #endif
   int main() { return 0; }" SFM_ARM64)
 
+# Tiles are asked of the operating system, which is done for Linux alone; and compilers learned of them late.
+if(SFM_X86_64 AND CMAKE_SYSTEM_NAME STREQUAL Linux)
+  set(CMAKE_REQUIRED_FLAGS "-mamx-tile -mamx-bf16")
+  check_cxx_source_compiles("
+    int main() { __asm__ volatile(\"tdpbf16ps %%tmm2, %%tmm1, %%tmm0\" ::); return 0; }" SFM_AMX)
+  unset(CMAKE_REQUIRED_FLAGS)
+endif()
+if(SFM_AMX)
+  target_compile_definitions(sfm_options INTERFACE SFM_AMX)
+endif()
+
 set(sfm_instruction_sets avx2 avx512 amx neon)
 if(MSVC)
   set(sfm_flags_avx2 /arch:AVX2)
   set(sfm_flags_avx512 /arch:AVX512)
-  set(sfm_flags_amx /arch:AVX512)
 else()
   set(sfm_flags_avx2 -mavx2 -mfma -mf16c)
   set(sfm_flags_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c)
@@ -37,7 +47,7 @@ endif()
 set(sfm_flags_neon "")  # NEON is arm64's baseline
 set(sfm_available_avx2 ${SFM_X86_64})
 set(sfm_available_avx512 ${SFM_X86_64})
-set(sfm_available_amx ${SFM_X86_64})
+set(sfm_available_amx ${SFM_AMX})
 set(sfm_available_neon ${SFM_ARM64})
 
 # Moves the files of every instruction set out of the list of sources, into <list>_<set>.

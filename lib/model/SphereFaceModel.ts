@@ -26,8 +26,9 @@ export interface DecodeOptions {
   /** Where to compute (default: where the model does). */
   device?: DeviceName
   /**
-   * How a CUDA device computes: `standard` (default) is within 0.001 mm for latents within five standard deviations,
-   * `fast` within 0.1 mm, `exact` is single precision throughout, as always on the CPU.
+   * How CUDA devices, and processors with matrix tiles (Intel AMX), compute where the basis has 16 bits: `standard`
+   * (default) is within 0.001 mm for latents within five standard deviations, `fast` within 0.1 mm, `exact` is single
+   * precision throughout, as always elsewhere.
    */
   precision?: 'standard' | 'fast' | 'exact'
   /**

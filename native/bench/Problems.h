@@ -1,6 +1,7 @@
 // Fit problems of the default model's sizes, and their export for another program that solves them.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "core/Error.h"
+#include "core/FitStart.h"
 #include "test/Batches.h"
 #include "test/Scene.h"
 
@@ -36,7 +38,7 @@ class Problems {
 
   // Little-endian: int64 B, L, D, Q, E; then float64 inverse radius, mean [L,3], slack [L,3], identity rows [L,3,D],
   // nuisance rows [L,3,Q], expression rows [L,3,E], bounds [E,2], deviations [E], points [B,L,2], cameras [B,5], final
-  // costs [B].
+  // costs [B], rotations [9] and translations [3] that the fits start from [B,12].
   void write(const std::string& path, const FitBatch& batch, const std::vector<double>& records) const {
     const LandmarkBasis& basis = scene.basis();
     const FaceModel& model = *scene.model;
@@ -60,6 +62,7 @@ class Problems {
     add(batch.cameras.data(), batch.cameras.size());
     for (size_t i = 0; i < static_cast<size_t>(batch.count); ++i)
       numbers.push_back(records[i * kRecordSize + kRecordFinalCost]);
+    for (int i = 0; i < batch.count; ++i) addStart(batch.problem(i), &numbers);
     const int64_t sizes[] = {batch.count, basis.landmarkCount, basis.tangentCount, basis.nuisanceCount,
                              basis.expressionCount};
     FILE* file = std::fopen(path.c_str(), "wb");
@@ -72,6 +75,24 @@ class Problems {
 
  private:
   static constexpr int kDistinct = 4096;
+
+  // The mean face's pose, as a solver finds it (FitSolver::start).
+  void addStart(const FitProblem& problem, std::vector<double>* numbers) const {
+    const LandmarkBasis& basis = scene.basis();
+    std::vector<PosePoint> points(static_cast<size_t>(basis.landmarkCount));
+    for (size_t l = 0; l < points.size(); ++l) {
+      if (!posePoint(problem, 2, static_cast<int>(l), &basis.mean[3 * l], &basis.slack[3 * l], 1, &points[l]))
+        throw Error(ErrorCode::INTERNAL, "a problem of a benchmark has no missing points");
+      for (int a = 0; a < 2; ++a) points[l].observed[a] -= problem.principal[a];
+    }
+    FitPose pose;
+    pose.camera.logFocal = std::log(problem.focal);
+    startImage(OneLane(), points.data(), basis.landmarkCount,
+               poseMoments(OneLane(), points.data(), basis.landmarkCount, 2), &pose);
+    const double scale = std::exp(pose.camera.logScale);
+    numbers->insert(numbers->end(), pose.rotation, pose.rotation + 9);
+    numbers->insert(numbers->end(), {pose.camera.p / scale, pose.camera.q / scale, problem.focal / scale});
+  }
 
   static test::SyntheticModelOptions options() {
     test::SyntheticModelOptions options;

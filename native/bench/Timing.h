@@ -1,27 +1,14 @@
-// Times on a device by its own events, and on the host.
+// Times on a device by its own events.
 #pragma once
 
 #include <cuda_runtime_api.h>
 
-#include <algorithm>
-#include <chrono>
 #include <vector>
 
+#include "bench/HostTiming.h"
 #include "cuda/Check.h"
 
 namespace sfm::bench {
-
-struct Times {
-  double median = 0, least = 0, most = 0;  // ms
-  int runs = 0;
-};
-
-inline Times summary(std::vector<double> milliseconds) {
-  std::sort(milliseconds.begin(), milliseconds.end());
-  const size_t n = milliseconds.size();
-  return {(milliseconds[(n - 1) / 2] + milliseconds[n / 2]) / 2, milliseconds.front(), milliseconds.back(),
-          static_cast<int>(n)};
-}
 
 // `run(i)` appends the i-th run to the stream. Runs are timed each, after some that are not.
 template <class Run>
@@ -43,18 +30,6 @@ Times timeOnDevice(cudaStream_t stream, int runs, Run run) {
     milliseconds.push_back(time);
   }
   for (const cudaEvent_t event : events) cudaEventDestroy(event);
-  return summary(milliseconds);
-}
-
-template <class Run>
-Times timeOnHost(int runs, Run run) {
-  std::vector<double> milliseconds;
-  for (int i = -1; i < runs; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
-    run();
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - begin;
-    if (i >= 0) milliseconds.push_back(time.count());
-  }
   return summary(milliseconds);
 }
 

@@ -54,7 +54,8 @@ struct FitBatch {
 };
 
 // How a device decodes that has more than one way. Within 0.001 mm for latents within five standard deviations; faster,
-// within 0.1 mm; in single precision throughout. The CPU knows only the last.
+// within 0.1 mm; in single precision throughout. A CPU with matrix tiles takes them for the first two if the basis has 16
+// bits; one without knows only the last.
 enum class DecodePrecision { kStandard, kFast, kExact };
 
 struct DecodeBatch {

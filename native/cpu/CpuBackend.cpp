@@ -9,20 +9,47 @@ namespace sfm {
 
 namespace {
 
-constexpr int kFaceBlock = 64;    // faces decoded together: their coefficients stay in the second-level cache
-constexpr int kPanelBlock = 64;   // 1,024 points
-constexpr int kNormalFaces = 4;   // faces a task decodes when normals follow, all points of each
+constexpr int kFaceBlock = 64;        // faces decoded together: their coefficients stay in the second-level cache
+constexpr int kTileFaceBlock = 256;   // on tiles: for so many, splitting the basis is little beside multiplying it
+constexpr int kPanelBlock = 64;       // 1,024 points
+constexpr int kNormalFaces = 4;       // faces a task decodes when normals follow, all points of each
+constexpr int kTileNormalFaces = 16;  // likewise, on tiles
 
-struct DecodeGrid {
+// On tiles, outputs beyond this go past the caches, which could not keep them: so no lines are fetched only to be
+// overwritten. On vectors that does not pay: arithmetic is the limit there, and hides the stores (docs/performance.md).
+constexpr size_t kStreamedBytes = size_t{16} << 20;
+
+// How a batch is decoded, and in which tasks.
+struct DecodePlan {
+  DecodeFunction decode;
+  bool stream;
   int faceBlock, panelBlock, panelTasks, taskCount;
 
-  explicit DecodeGrid(const DecodeBatch& batch) {
-    const bool normals = batch.normals.size() > 0;
-    const int panels = batch.basis().panelCount;
-    faceBlock = normals ? kNormalFaces : kFaceBlock;
-    panelBlock = normals ? panels : kPanelBlock;
+  DecodePlan(const DecodeBatch& batch, const CpuKernels& kernels, int threads) {
+    const DecodeBasis& basis = batch.basis();
+    const bool normals = batch.normals.size() > 0,
+               onTiles = kernels.decodeOnTiles && basis.isHalf() && batch.precision != DecodePrecision::kExact;
+    const size_t bytes = static_cast<size_t>(batch.count) * basis.pointCount * 3 * sizeof(float);
+    decode = !onTiles                                    ? kernels.decode
+             : batch.precision == DecodePrecision::kFast ? kernels.decodeOnTilesFast
+                                                         : kernels.decodeOnTiles;
+    stream = onTiles && bytes > kStreamedBytes && !normals;  // normals read what was written
+    const int panels = basis.panelCount;
+    if (normals) {
+      faceBlock = onTiles ? kTileNormalFaces : kNormalFaces;
+      panelBlock = panels;
+    } else {
+      faceBlock = onTiles ? kTileFaceBlock : kFaceBlock;
+      panelBlock = kPanelBlock;
+      // Few faces on many threads: smaller tasks, down to what a thread works through at a time.
+      while (panelBlock > kStagedPanels && tasks(batch.count, panels) < 2 * threads) panelBlock /= 2;
+    }
     panelTasks = panels == 0 ? 0 : (panels + panelBlock - 1) / panelBlock;
-    taskCount = panelTasks * ((batch.count + faceBlock - 1) / faceBlock);
+    taskCount = tasks(batch.count, panels);
+  }
+
+  int tasks(int count, int panels) const {
+    return panels == 0 ? 0 : (panels + panelBlock - 1) / panelBlock * ((count + faceBlock - 1) / faceBlock);
   }
 };
 
@@ -38,6 +65,7 @@ struct CpuBackend::Workspace {
 };
 
 struct CpuBackend::Worker {
+  AlignedBuffer<float> decodeScratch;
   std::vector<std::unique_ptr<Workspace>> workspaces;
 
   Workspace& workspace(const std::shared_ptr<const LandmarkScheme>& scheme) {
@@ -100,19 +128,22 @@ void CpuBackend::fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Canc
   pool_.submit(std::move(job));
 }
 
-void CpuBackend::decodeTask(DecodeBatch& batch, int task) {
+namespace {
+
+void decodeTask(const DecodePlan& plan, DecodeBatch& batch, int task, AlignedBuffer<float>& scratch) {
   const DecodeBasis& basis = batch.basis();
-  const DecodeGrid grid(batch);
-  const int faceBegin = task / grid.panelTasks * grid.faceBlock;
-  const int faceEnd = std::min(batch.count, faceBegin + grid.faceBlock);
-  const int panelBegin = task % grid.panelTasks * grid.panelBlock;
-  const int panelEnd = std::min(basis.panelCount, panelBegin + grid.panelBlock);
+  const int faceBegin = task / plan.panelTasks * plan.faceBlock;
+  const int faceEnd = std::min(batch.count, faceBegin + plan.faceBlock);
+  const int panelBegin = task % plan.panelTasks * plan.panelBlock;
+  const int panelEnd = std::min(basis.panelCount, panelBegin + plan.panelBlock);
   DecodeFaces faces;
   faces.coefficients = batch.coefficients.data();
   faces.poses = batch.poses.empty() ? nullptr : batch.poses.data();
   faces.vertices = batch.vertices;
-  auto scratch = AlignedBuffer<float>::uninitialised(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
-  kernels_.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch.data());
+  faces.stream = plan.stream;
+  const size_t wanted = decodeScratch(basis, plan.faceBlock);
+  if (scratch.size() < wanted) scratch = AlignedBuffer<float>::uninitialised(wanted);
+  plan.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch.data());
   if (batch.normals.size() == 0) return;
   std::vector<float> faceNormals(batch.model->triangles().size());
   const size_t row = 3 * static_cast<size_t>(basis.pointCount);
@@ -120,20 +151,25 @@ void CpuBackend::decodeTask(DecodeBatch& batch, int task) {
     vertexNormals(*batch.model, batch.vertices + row * face, faceNormals.data(), batch.normals.data() + row * face);
 }
 
+}  // namespace
+
 void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
                         Completion done) {
+  const DecodePlan plan(*batch, kernels_, threadCount());
   Job job;
-  job.taskCount = DecodeGrid(*batch).taskCount;
-  job.run = [this, batch, cancellation](int task, int) {
-    if (!cancellation->cancelled()) decodeTask(*batch, task);
+  job.taskCount = plan.taskCount;
+  job.run = [this, plan, batch, cancellation](int task, int worker) {
+    if (!cancellation->cancelled())
+      decodeTask(plan, *batch, task, workers_[static_cast<size_t>(worker)]->decodeScratch);
   };
   job.done = std::move(done);
   pool_.submit(std::move(job));
 }
 
 void CpuBackend::decodeNow(DecodeBatch& batch) {
-  const int tasks = DecodeGrid(batch).taskCount;
-  for (int task = 0; task < tasks; ++task) decodeTask(batch, task);
+  const DecodePlan plan(batch, kernels_, 1);
+  AlignedBuffer<float> scratch;
+  for (int task = 0; task < plan.taskCount; ++task) decodeTask(plan, batch, task, scratch);
 }
 
 }  // namespace sfm

@@ -30,7 +30,6 @@ class CpuBackend final : public Backend {
   struct Worker;
 
   void fitOne(FitBatch& batch, int i, int worker);
-  void decodeTask(DecodeBatch& batch, int task);
 
   const CpuKernels& kernels_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -5,6 +5,10 @@
 #include "core/Platform.h"
 
 #if defined(SFM_X86_64)
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(_MSC_VER)
 #include <intrin.h>
 #else
@@ -46,6 +50,17 @@ uint64_t savedStates() {
 #endif
 }
 
+// Linux keeps the eight kilobytes of tiles for those who ask: ARCH_REQ_XCOMP_PERM of XTILEDATA, for all threads of the
+// process, once and for all.
+bool mayUseTiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 bool all(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
 
 }  // namespace
@@ -61,10 +76,19 @@ bool hasAvx512() {
   return hasAvx2() && all(cpuid(7).b, fDqBwVl) && (savedStates() & 0xe6) == 0xe6;
 }
 
+bool hasAmx() {
+  constexpr uint32_t kBf16AndTiles = (1u << 22) | (1u << 24);
+  constexpr uint64_t kTileStates = 0x60000;  // configuration and data
+  static const bool has =
+      hasAvx512() && all(cpuid(7).d, kBf16AndTiles) && (savedStates() & kTileStates) == kTileStates && mayUseTiles();
+  return has;
+}
+
 bool hasNeon() { return false; }
 #else
 bool hasAvx2() { return false; }
 bool hasAvx512() { return false; }
+bool hasAmx() { return false; }
 #if defined(SFM_ARM64)
 bool hasNeon() { return true; }
 #else

@@ -5,6 +5,8 @@ namespace sfm {
 
 bool hasAvx2();    // with FMA and F16C
 bool hasAvx512();  // F, BW, DQ and VL
+// AVX-512 and matrix tiles of bf16, which the operating system must grant: asks it to.
+bool hasAmx();
 bool hasNeon();
 bool hasPortable();
 

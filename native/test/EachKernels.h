@@ -19,6 +19,9 @@ void forEachKernels(Body body) {
 // Says which of them it does not support.
 inline void noteMissingKernels() {
   for (const CpuKernels* kernels : {
+#if defined(SFM_AMX)
+           &kAmxKernels,
+#endif
 #if defined(SFM_X86_64)
            &kAvx512Kernels, &kAvx2Kernels,
 #elif defined(SFM_ARM64)

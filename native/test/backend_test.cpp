@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <future>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -413,6 +414,44 @@ CASE(many_threads_may_submit_at_once) {
   while (jobs < 10000 && secondsSince(begin) < 30) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   CHECK_EQUAL(jobs.load(), 10000);
   CHECK_EQUAL(tasks.load(), 4 * (834 * 1 + 833 * 2 + 833 * 3));
+}
+
+// More threads than processors: all of them take part, across jobs, and a task that takes its time holds nobody else up.
+CASE(more_threads_than_processors_share_uneven_jobs) {
+  const int threads = 4 * ThreadPool::availableParallelism() + 3;
+  ThreadPool pool(threads, 100);
+  std::mutex mutex;
+  std::condition_variable changed;
+  int inside = 0, most = 0;
+  bool released = false;
+  std::atomic<int> small{0}, ended{0};
+  // Jobs of one task each, which end when as many are under way as there are threads but one.
+  for (int j = 0; j + 1 < threads; ++j)
+    pool.submit({1,
+                 [&](int, int) {
+                   std::unique_lock<std::mutex> lock(mutex);
+                   most = std::max(most, ++inside);
+                   changed.notify_all();
+                   changed.wait_for(lock, std::chrono::seconds(30), [&] { return released; });
+                   --inside;
+                 },
+                 [&](std::exception_ptr) { ++ended; }});
+  // Meanwhile the last thread does all the rest.
+  std::promise<void> finished;
+  pool.submit({5000, [&](int, int) { ++small; }, [&](std::exception_ptr) { finished.set_value(); }});
+  CHECK(finished.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+  CHECK_EQUAL(small.load(), 5000);
+  CHECK_EQUAL(ended.load(), 0);
+  {
+    std::unique_lock<std::mutex> lock(mutex);
+    CHECK(changed.wait_for(lock, std::chrono::seconds(30), [&] { return inside == threads - 1; }));
+    released = true;
+  }
+  changed.notify_all();
+  const Clock::time_point begin = Clock::now();
+  while (ended < threads - 1 && secondsSince(begin) < 30) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK_EQUAL(ended.load(), threads - 1);
+  CHECK_EQUAL(most, threads - 1);
 }
 
 int main(int argc, char** argv) {

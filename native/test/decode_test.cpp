@@ -23,7 +23,7 @@ std::vector<float> decodeAll(const CpuKernels& kernels, const DecodeBasis& basis
   const size_t size = static_cast<size_t>(faces.count) * basis.pointCount * 3;
   std::vector<float> vertices(size + 1);
   vertices[size] = 42;  // nothing may be written beyond the last point, which ends within a panel
-  AlignedBuffer<float> scratch(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
+  AlignedBuffer<float> scratch(decodeScratch(basis, faces.count));
   kernels.decode(basis, faces.view(vertices.data()), 0, basis.panelCount, 0, faces.count, scratch.data());
   CHECK_EQUAL(vertices[size], 42.0f);
   vertices.pop_back();
@@ -179,7 +179,7 @@ CASE(bits_do_not_depend_on_batch_position_size_or_cut) {
       const FaceModel model(synthetic.source());
       const DecodeBasis& basis = model.decodeBasis();
       const size_t row = static_cast<size_t>(basis.pointCount) * 3;
-      AlignedBuffer<float> scratch(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
+      AlignedBuffer<float> scratch(decodeScratch(basis, 65));
       for (const bool posed : {false, true}) {
         const Scope scope("half ", half, ", posed ", posed);
         const Faces faces(model, 65, posed);

@@ -248,8 +248,9 @@ void decodeSomething(Random& random, const FaceModel& model, const DecodeBasis& 
   const std::vector<float> coefficients = numbers<float>(random, faces * static_cast<size_t>(basis.columnCount), 1);
   const std::vector<float> poses = numbers<float>(random, faces * 12, 1);
   std::vector<float> vertices(faces * static_cast<size_t>(basis.pointCount) * 3);
-  AlignedBuffer<float> scratch(static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow);
-  const DecodeFaces view = {coefficients.data(), random.chance(0.5) ? poses.data() : nullptr, vertices.data()};
+  AlignedBuffer<float> scratch(decodeScratch(basis, static_cast<int>(faces)));
+  DecodeFaces view = {coefficients.data(), random.chance(0.5) ? poses.data() : nullptr, vertices.data()};
+  view.stream = random.chance(0.5);
   kernels.decode(basis, view, 0, basis.panelCount, 0, static_cast<int>(faces), scratch.data());
   if (basis.pointCount != model.vertexCount()) return;
   std::vector<float> triangles(model.triangles().size()), normals(static_cast<size_t>(model.vertexCount()) * 3);

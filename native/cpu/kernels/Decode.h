@@ -6,9 +6,8 @@
 // the three components are interleaved and stored once.
 #pragma once
 
-#include <string.h>
-
 #include "cpu/CpuKernels.h"
+#include "cpu/kernels/Place.h"
 
 namespace sfm {
 namespace {
@@ -17,18 +16,17 @@ namespace {
 // panel takes. Elsewhere a panel is converted once for more than a tile of faces.
 constexpr bool convertFirst(int faces) { return Vec::kSlowHalves && faces > Vec::kDecodeFaces; }
 
-// Panels that a tile of faces goes through at a time: a quarter of a megabyte of halves, which the second-level cache
-// holds.
-constexpr int kCachedPanels = 16;
+static_assert(Vec::kDecodeFaces <= kStagedFaces);
 
 template <int kFaces, class Number>
-SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& faces, const float* mean,
-                                  const Number* SFM_RESTRICT panel, int firstPoint, int face) {
+SFM_ALWAYS_INLINE void decodeTile(const Stage& stage, const float* mean, const Number* SFM_RESTRICT panel,
+                                  int firstPoint, int face) {
   constexpr int kPanel = DecodeBasis::kPanel, kRow = DecodeBasis::kRow;
-  const int columns = basis.columnCount;
+  const DecodeFaces& faces = stage.faces;
+  const int columns = stage.basis.columnCount;
   const float* SFM_RESTRICT coefficients = faces.coefficients + static_cast<long long>(face) * columns;
   for (int lane = 0; lane < kPanel; lane += Vec::kLanes) {
-    const int points = basis.pointCount - firstPoint - lane;
+    const int points = stage.basis.pointCount - firstPoint - lane;
     if (points <= 0) return;
     Vec x[kFaces], y[kFaces], z[kFaces];
     for (int f = 0; f < kFaces; ++f) {
@@ -46,82 +44,67 @@ SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const DecodeFaces& f
         z[f] = multiplyAdd(bz, k, z[f]);
       }
     }
-    for (int f = 0; f < kFaces; ++f) {
-      Vec px = x[f], py = y[f], pz = z[f];
-      if (faces.poses) {
-        const float* r = faces.poses + static_cast<long long>(face + f) * 12;
-        const auto turned = [&](const float* m, float t) {
-          return multiplyAdd(broadcast(m[0]), x[f],
-                             multiplyAdd(broadcast(m[1]), y[f], multiplyAdd(broadcast(m[2]), z[f], broadcast(t))));
-        };
-        px = turned(r, r[9]);
-        py = turned(r + 3, r[10]);
-        pz = turned(r + 6, r[11]);
-      }
-      float* out = faces.vertices + (static_cast<long long>(face + f) * basis.pointCount + firstPoint + lane) * 3;
-      if (points >= Vec::kLanes) {
-        storeInterleaved(out, px, py, pz);
-      } else {
-        float last[3 * Vec::kLanes];
-        storeInterleaved(last, px, py, pz);
-        memcpy(out, last, static_cast<size_t>(points) * 3 * sizeof(float));
-      }
-    }
+    for (int f = 0; f < kFaces; ++f)
+      placeVertices(faces.poses ? faces.poses + static_cast<long long>(face + f) * 12 : nullptr,
+                    stage.at(face + f, f, firstPoint + lane), points, x[f], y[f], z[f]);
   }
 }
 
-// The panels from `panelBegin` on, of which `panels` is the first. A tile of faces goes through all of them before the
-// next tile has its turn: its coefficients stay in the first-level cache, the panels stream from the second, and every
-// face is written to in order.
+// The panels of the stage, of which `panels` is the first. A tile of faces goes through all of them before the next tile
+// has its turn: its coefficients stay in the first-level cache, the panels stream from the second, and every face is
+// written to in order.
 template <int kFaces, class Number>
-void decodeFaces(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin, int panelEnd,
-                 int face) {
-  const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
-  for (int panel = panelBegin; panel < panelEnd; ++panel)
-    decodeTile<kFaces>(basis, faces, basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow,
-                       panels + panelSize * static_cast<size_t>(panel - panelBegin), panel * DecodeBasis::kPanel, face);
+void decodeFaces(const Stage& stage, const Number* panels, int face) {
+  const size_t panelSize = static_cast<size_t>(stage.basis.columnCount) * DecodeBasis::kRow;
+  for (int panel = stage.panelBegin; panel < stage.panelEnd; ++panel)
+    decodeTile<kFaces>(stage, stage.basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow,
+                       panels + panelSize * static_cast<size_t>(panel - stage.panelBegin), panel * DecodeBasis::kPanel,
+                       face);
+  stage.finish(face, kFaces);
 }
 
 template <class Number>
-void decodePanels(const DecodeBasis& basis, const DecodeFaces& faces, const Number* panels, int panelBegin,
-                  int panelEnd, int faceBegin, int faceEnd) {
+void decodePanels(const Stage& stage, const Number* panels, int faceBegin, int faceEnd) {
   int face = faceBegin;
   for (; face + Vec::kDecodeFaces <= faceEnd; face += Vec::kDecodeFaces)
-    decodeFaces<Vec::kDecodeFaces>(basis, faces, panels, panelBegin, panelEnd, face);
+    decodeFaces<Vec::kDecodeFaces>(stage, panels, face);
   // The rest in halving tiles.
   if constexpr (Vec::kDecodeFaces > 4) {
     if (face + 4 <= faceEnd) {
-      decodeFaces<4>(basis, faces, panels, panelBegin, panelEnd, face);
+      decodeFaces<4>(stage, panels, face);
       face += 4;
     }
   }
   if constexpr (Vec::kDecodeFaces > 2) {
     if (face + 2 <= faceEnd) {
-      decodeFaces<2>(basis, faces, panels, panelBegin, panelEnd, face);
+      decodeFaces<2>(stage, panels, face);
       face += 2;
     }
   }
-  if (face < faceEnd) decodeFaces<1>(basis, faces, panels, panelBegin, panelEnd, face);
+  if (face < faceEnd) decodeFaces<1>(stage, panels, face);
 }
 
 void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,
                   int faceEnd, float* scratch) {
   const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
   const bool convert = basis.isHalf() && convertFirst(faceEnd - faceBegin);
-  const int block = convert ? 1 : kCachedPanels;
+  const int block = convert ? 1 : kStagedPanels;
+  float* const converted = scratch + kStageSize;
   for (int panel = panelBegin; panel < panelEnd; panel += block) {
     const int end = panel + block < panelEnd ? panel + block : panelEnd;
+    const Stage stage{basis, faces, panel, end, scratch};
     const size_t at = panelSize * static_cast<size_t>(panel);
     if (!basis.isHalf()) {
-      decodePanels(basis, faces, basis.floats.data() + at, panel, end, faceBegin, faceEnd);
+      decodePanels(stage, basis.floats.data() + at, faceBegin, faceEnd);
     } else if (!convert) {
-      decodePanels(basis, faces, basis.halves.data() + at, panel, end, faceBegin, faceEnd);
+      decodePanels(stage, basis.halves.data() + at, faceBegin, faceEnd);
     } else {
       const uint16_t* halves = basis.halves.data() + at;
-      for (size_t i = 0; i < panelSize; i += Vec::kLanes) store(scratch + i, load(halves + i));
-      decodePanels(basis, faces, static_cast<const float*>(scratch), panel, end, faceBegin, faceEnd);
+      for (size_t i = 0; i < panelSize; i += Vec::kLanes) store(converted + i, load(halves + i));
+      decodePanels(stage, static_cast<const float*>(converted), faceBegin, faceEnd);
     }
   }
+  if (faces.stream) fenceStreams();
 }
 
 }  // namespace

@@ -25,7 +25,11 @@ SFM_ALWAYS_INLINE Vec load(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
 SFM_ALWAYS_INLINE void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
+// Past the caches; p is aligned. What streams is ordered by fenceStreams() alone.
+SFM_ALWAYS_INLINE void storeStreaming(float* p, Vec a) { _mm256_stream_ps(p, a.v); }
+SFM_ALWAYS_INLINE void fenceStreams() { _mm_sfence(); }
 SFM_ALWAYS_INLINE Vec broadcast(float value) { return {_mm256_set1_ps(value)}; }
+SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiplyAdd(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 SFM_ALWAYS_INLINE Vec negativeMultiplyAdd(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }

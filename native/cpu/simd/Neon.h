@@ -23,7 +23,11 @@ SFM_ALWAYS_INLINE Vec zero() { return {vdupq_n_f32(0)}; }
 SFM_ALWAYS_INLINE Vec load(const float* p) { return {vld1q_f32(p)}; }
 SFM_ALWAYS_INLINE Vec load(const uint16_t* p) { return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))}; }
 SFM_ALWAYS_INLINE void store(float* p, Vec a) { vst1q_f32(p, a.v); }
+// There are no such stores: plain ones.
+SFM_ALWAYS_INLINE void storeStreaming(float* p, Vec a) { store(p, a); }
+SFM_ALWAYS_INLINE void fenceStreams() {}
 SFM_ALWAYS_INLINE Vec broadcast(float value) { return {vdupq_n_f32(value)}; }
+SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiplyAdd(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec negativeMultiplyAdd(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }

@@ -26,7 +26,14 @@ SFM_ALWAYS_INLINE Vec load(const uint16_t* p) {
 SFM_ALWAYS_INLINE void store(float* p, Vec a) {
   for (int i = 0; i < 4; ++i) p[i] = a.v[i];
 }
+// There are no such stores: plain ones.
+SFM_ALWAYS_INLINE void storeStreaming(float* p, Vec a) { store(p, a); }
+SFM_ALWAYS_INLINE void fenceStreams() {}
 SFM_ALWAYS_INLINE Vec broadcast(float value) { return {{value, value, value, value}}; }
+SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) {
+  for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
+  return a;
+}
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) {
   for (int i = 0; i < 4; ++i) a.v[i] *= b.v[i];
   return a;

@@ -1,0 +1,27 @@
+#include "cpu/simd/AmxTiles.h"
+#include "cpu/simd/Avx512.h"
+// The vectors come first: everything below is compiled for them.
+#include "cpu/CpuFeatures.h"
+#include "cpu/kernels/DecodeTiles.h"
+
+namespace sfm {
+
+namespace {
+
+// What is not for tiles is AVX-512's.
+void decodeOnVectors(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,
+                     int faceEnd, float* scratch) {
+  kAvx512Kernels.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch);
+}
+
+bool fitOnVectors(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
+                  FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
+  return kAvx512Kernels.fit(model, basis, options, space, workspace, problem, solution);
+}
+
+}  // namespace
+
+const CpuKernels kAmxKernels = {
+    "amx", &hasAmx, &decodeOnVectors, &fitOnVectors, &decodeOnTiles<AmxTiles, true>, &decodeOnTiles<AmxTiles, false>};
+
+}  // namespace sfm
