@@ -40,7 +40,7 @@ Settings parse(int argc, char** argv) {
 void addTimes(Json& json, const char* name, const Times& times, int count) {
   json.key(name).open('{');
   json.member("median", times.median / count).member("min", times.least / count).member("max", times.most / count);
-  json.member("runs", times.runs).close('}');
+  json.member("runs", times.runs).member("cpu", times.cpu / count).close('}');
 }
 
 }  // namespace
