@@ -95,7 +95,7 @@ void benchKernels(Json& json, const FaceModel& model, const std::vector<int>& ba
       for (const bool onTiles : {false, true}) {
         const DecodeFunction decode = onTiles ? kernels->decodeOnTiles : kernels->decode;
         if (!decode || (kernels->decodeOnTiles && !onTiles)) continue;
-        const int block = onTiles ? 256 : 64;
+        const int block = 256;
         AlignedBuffer<float> scratch(decodeScratch(basis, block));
         for (const bool stream : {false, true}) {
           DecodeFaces faces{coefficients.data(), nullptr, out.data(), stream};

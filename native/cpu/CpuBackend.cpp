@@ -9,8 +9,9 @@ namespace sfm {
 
 namespace {
 
-constexpr int kFaceBlock = 64;        // faces decoded together: their coefficients stay in the second-level cache
-constexpr int kTileFaceBlock = 256;   // on tiles: for so many, splitting the basis is little beside multiplying it
+// Faces decoded together: their coefficients and 16 panels fit into the second-level cache, the basis is read once for
+// them, and on tiles it is split once for them.
+constexpr int kFaceBlock = 256;
 constexpr int kPanelBlock = 64;       // 1,024 points
 constexpr int kNormalFaces = 4;       // faces a task decodes when normals follow, all points of each
 constexpr int kTileNormalFaces = 16;  // likewise, on tiles
@@ -39,7 +40,7 @@ struct DecodePlan {
       faceBlock = onTiles ? kTileNormalFaces : kNormalFaces;
       panelBlock = panels;
     } else {
-      faceBlock = onTiles ? kTileFaceBlock : kFaceBlock;
+      faceBlock = kFaceBlock;
       panelBlock = kPanelBlock;
       // Few faces on many threads: smaller tasks, down to what a thread works through at a time.
       while (panelBlock > kStagedPanels && tasks(batch.count, panels) < 2 * threads) panelBlock /= 2;

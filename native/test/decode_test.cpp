@@ -286,7 +286,7 @@ CASE(backend_gives_equal_bits_for_any_number_of_threads) {
     SyntheticModel synthetic(modelOptions(35, half));  // 1,225 points: more than one block of panels
     const auto model = std::make_shared<const FaceModel>(synthetic.source());
     const auto scheme = std::make_shared<const LandmarkScheme>(*model, synthetic.landmarks(68));
-    const Faces faces(*model, 130, true);
+    const Faces faces(*model, 300, true);  // and more than one block of faces
     for (const CpuKernels* kernels : cpuKernels()) {
       const Scope scope(kernels->name, ", half ", half);
       CpuBackend one(*kernels, 1, 100), three(*kernels, 3, 100);
