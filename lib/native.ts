@@ -48,6 +48,7 @@ export interface NativeModel {
     confidence: Float32Array | null,
     cameras: Float64Array,
     callback: Callback<NativeFits>,
+    joint?: NativeJoint,
   ): number
   decode(
     scheme: number,
@@ -67,6 +68,8 @@ export interface NativeModel {
   ): Float32Array
   /** The face at whitened coordinates [D] of the tangent space. */
   fromWhitened(coordinates: Float64Array): { identity: Float32Array; embedding: Float32Array }
+  /** L [D,D] of v = L x, x the whitened coordinates, and the sphere's radius (0 for Gaussian models). */
+  identityPrior(): { factor: Float64Array; radius: number }
   dispose(): void
 }
 
@@ -82,11 +85,31 @@ export interface NativeDecoded extends NativeBatch {
   normals?: Float32Array
 }
 
+/** What makes a batch of fits one person's (native/core/JointEvidence.h). */
+export interface NativeJoint {
+  precision: Float64Array
+  coupling: Float64Array
+  person: Float64Array
+  mean: Float64Array
+  /** Whether the person is the prior of the fits; otherwise it is the model's own. */
+  linked: boolean
+  /** Whether the priors of what is an image's own say nothing of the face's size (docs/joint.md). */
+  sizeFree: boolean
+  /** Neither uncertainties nor faces without their nuisances are wanted yet. */
+  draft: boolean
+  /** Where an earlier batch of the same observations ended. */
+  seeds: Float64Array | null
+}
+
 /** What the native side returns for a batch of fits (native/core/Batch.h). */
 export interface NativeFits extends NativeBatch {
   records: Float64Array
   arrays: Float32Array
   linearisations?: Float64Array
+  /** [B, 18 + D + Q + E] where the fits of a joint batch ended (native/core/FitSeed.h). */
+  seeds?: Float64Array
+  /** [B, D(D+1)/2 + D] what they say of the person: information and gradient. */
+  evidence?: Float64Array
 }
 
 export interface NativeModelTensors {

@@ -1,7 +1,10 @@
+import type { Fitter } from '../fit/Fitter.js'
 import type { Observation } from '../fit/Observation.js'
 import { readObservations } from '../inputs/readObservations.js'
+import type { IdentityTracker } from '../track/IdentityTracker.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
+import { fitPeople } from './fitPeople.js'
 import { fitStream, type Outcome } from './fitStream.js'
 import { LazyDetector } from './LazyDetector.js'
 import { mapOrdered } from './mapOrdered.js'
@@ -24,6 +27,7 @@ export interface FitCommandOptions {
   posterior?: boolean
   drawLandmarks?: boolean
   joint?: boolean
+  track?: boolean
   json?: boolean
 }
 
@@ -33,8 +37,7 @@ const WRITERS = 4
 /** `sfm fit`: photos and landmarks in, faces out, in the order of the inputs. */
 export async function fit(inputs: readonly string[], options: FitCommandOptions, cli: Cli): Promise<number> {
   const { out, messages, signal } = cli
-  if (options.joint)
-    throw new UsageError('--joint: fitting several images of one person together is not part of this version')
+  if (options.joint && options.track) throw new UsageError('--joint and --track: one of them at a time')
   requireFolder(options.out, options.format)
 
   if (options.jobs !== undefined) await cli.engine.setThreads(options.jobs)
@@ -68,7 +71,11 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
       cameraFocal: options.focal === undefined,
     })
 
-    for await (const outcomes of fitStream(fitter, items, { signal })) {
+    if (options.joint) return await fitPeople(fitter, items, { folder, prints }, cli)
+    const stream = options.track
+      ? fitStream(followed(fitter), items, { signal, batchSize: 1 })
+      : fitStream(fitter, items, { signal })
+    for await (const outcomes of stream) {
       const lines: unknown[] = []
       try {
         for await (const { outcome, record } of mapOrdered(outcomes, WRITERS, (outcome) =>
@@ -91,6 +98,18 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
   } finally {
     messages.endProgress()
   }
+}
+
+/** Frames of videos in place of single faces: one video for each subject. */
+function followed(fitter: Fitter): Pick<Fitter, 'fit'> {
+  const trackers = new Map<string | undefined, IdentityTracker>()
+  const fit = (frame: Observation, options?: { signal?: AbortSignal | undefined }) => {
+    const tracker = trackers.get(frame.subject) ?? fitter.createTracker()
+    trackers.set(frame.subject, tracker)
+    return tracker.track(frame, options)
+  }
+  // Asked for single faces only.
+  return { fit } as unknown as Pick<Fitter, 'fit'>
 }
 
 async function write(

@@ -27,7 +27,7 @@ const BATCH_SIZE = 256
 const BATCHES_IN_FLIGHT = 3
 
 /** Errors that one observation is to blame for; any other concerns them all. */
-const OF_AN_OBSERVATION = new Set(['INVALID_ARGUMENT', 'INVALID_INPUT', 'UNKNOWN_SCHEME'])
+export const OF_AN_OBSERVATION = new Set(['INVALID_ARGUMENT', 'INVALID_INPUT', 'UNKNOWN_SCHEME'])
 
 /**
  * Fits a stream of observations, in batches, and gives the outcomes in its order. Memory holds a few batches, however

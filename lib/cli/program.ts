@@ -141,10 +141,11 @@ function addCommands(program: Command, cli: Cli, finish: (status: number) => voi
       'focal length of photos, and of landmarks that do not say; as the camera has noted it, or estimated, without it',
       positiveNumber,
     )
+    .option('--joint', 'one face for each person: images of one subject are fitted together, and so are all without')
+    .option('--track', 'inputs are the frames of a video: one identity, smooth motion')
     .option('--posterior', 'adds what the landmarks say of the identity, for likelihood ratios of sfm compare')
     .option('--jobs <N>', 'threads; as many as the machine has by default', positiveInteger)
     .addOption(json())
-    .addOption(new Option('--joint').hideHelp())
     .action(async (inputs: string[], options) => {
       finish(await (await import('./fit.js')).fit(inputs, options, cli))
     })

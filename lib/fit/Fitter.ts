@@ -1,11 +1,22 @@
 import { throwIfAborted } from '../aborts.js'
 import { asList, requireOptions } from '../decode/Latents.js'
 import { warnOfFallback } from '../devices.js'
-import { SfmError } from '../errors.js'
+import { invalidArgument, SfmError } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
-import { type NativeFitOptions, type NativeFits, type NativeModel, nativeCall } from '../native.js'
+import {
+  fromNative,
+  type NativeFitOptions,
+  type NativeFits,
+  type NativeJoint,
+  type NativeModel,
+  nativeCall,
+} from '../native.js'
+import { IdentityTracker } from '../track/IdentityTracker.js'
+import { resolveTrackerOptions, type TrackerOptions } from '../track/TrackerOptions.js'
 import type { FitResult } from './FitResult.js'
 import { type FitterOptions, type ResolvedFitterOptions, resolveFitterOptions } from './FitterOptions.js'
+import { fitJointly, type JointBatch } from './JointFit.js'
+import type { JointFitResult } from './JointFitResult.js'
 import { type Linearisation, type LineariseOptions, linearisationOf } from './linearise.js'
 import type { Observation, ObservationLabel } from './Observation.js'
 import { type PackedObservation, packObservation } from './packObservation.js'
@@ -18,6 +29,8 @@ export interface FitterModel extends ResultSizes {
   /** Throws DISPOSED once the model is gone. */
   native(): NativeModel
   schemes: ReadonlyMap<string, LandmarkScheme>
+  /** [E,2] */
+  expressionBounds: Float32Array
   /** The native number of a scheme, gathered when first asked for. */
   nativeScheme(scheme: LandmarkScheme): number
 }
@@ -30,6 +43,12 @@ const LARGEST_CALL = 4096
 
 /** The same where each face comes with some 100 kB of derivatives. */
 const LARGEST_LINEARISATION = 256
+
+/** The same where each face comes with some 25 kB of evidence. */
+const LARGEST_JOINT = 1024
+
+/** Of the cost of a frame that goes on from the one before: what is left to gain is far below the noise. */
+const FRAME_TOLERANCE = 1e-4
 
 /** What one fit of a native batch is made of. */
 interface Fitted {
@@ -84,6 +103,87 @@ export class Fitter {
     return single ? (results[0] as FitResult) : results
   }
 
+  /**
+   * Fits images of one person together: one identity, and for each image its own expression, pose, camera and nuisances
+   * (docs/joint.md). Observations may be of any schemes and cameras.
+   *
+   * Images that are likely of somebody else are found, from three images on, and have no part in the identity.
+   *
+   * @param options.outliers Whether to look for images of somebody else (default true).
+   * @throws SfmError as {@link fit}.
+   * @example
+   * const alice = await fitter.fitJoint(photosOfAlice)
+   * const vertices = await model.decode(alice)
+   */
+  async fitJoint(
+    observations: readonly Observation[],
+    options: { signal?: AbortSignal | undefined; outliers?: boolean } = {},
+  ): Promise<JointFitResult> {
+    const { signal, outliers = true } = this.#begin(options)
+    if (typeof outliers !== 'boolean') throw invalidArgument('outliers', 'true or false', outliers)
+    if (!Array.isArray(observations) || observations.length === 0)
+      throw invalidArgument('observations', 'an array of one or more', observations)
+    const { packed, labels } = this.#pack(observations, false)
+    const { native } = this.#options
+    const kind = { precise: false, linearise: false, posterior: false }
+    const groups = batches(packed, LARGEST_JOINT).map((members): JointBatch => ({ members, seeds: null }))
+    const subjects = new Set(labels.map(({ subject }) => subject))
+    const [subject] = subjects.size === 1 ? subjects : []
+    const result = await fitJointly(groups, packed.length, {
+      sizes: this.#model,
+      prior: native.identityPrior,
+      costTolerance: native.costTolerance,
+      maxIterations: native.maxIterations,
+      outliers,
+      posterior: native.posterior,
+      identityPrior: this.#model.native().identityPrior(),
+      fit: ({ members }, joint, costTolerance) => {
+        const batch = members.map((member) => packed[member] as PackedObservation)
+        return this.#fitBatch(batch, { ...kind, costTolerance }, signal, joint)
+      },
+      resultOf: (output, i, member) => {
+        const fitted = { output, i, count: 0, packed: packed[member] as PackedObservation }
+        return this.#resultOf({ ...fitted, label: labels[member] as ObservationLabel }, false)
+      },
+      fromWhitened: (x) => this.#fromWhitened(x),
+    })
+    return subject === undefined ? result : Object.assign(result, { subject })
+  }
+
+  /**
+   * Follows one face through a video: one identity, surer with every frame, and smooth motion. A fitter may have any
+   * number of trackers, one for each face.
+   *
+   * @throws SfmError INVALID_ARGUMENT, DISPOSED
+   * @example
+   * const tracker = fitter.createTracker()
+   * for await (const landmarks of video) console.log((await tracker.track(landmarks)).pose.yaw)
+   */
+  createTracker(options: TrackerOptions = {}): IdentityTracker {
+    this.#begin({})
+    const { native } = this.#options
+    const bounds = this.#model.expressionBounds
+    const costTolerance = Math.max(native.costTolerance, FRAME_TOLERANCE)
+    const kind = { precise: false, linearise: false, posterior: false, costTolerance }
+    return new IdentityTracker(
+      {
+        sizes: this.#model,
+        prior: native.identityPrior,
+        identityPrior: this.#model.native().identityPrior(),
+        expressionBounds: native.boundExpression ? bounds : bounds.map((_, i) => (i % 2 ? 1 : -1) * Number.MAX_VALUE),
+        begin: (given) => this.#begin(given).signal,
+        pack: (observation) => {
+          const { packed, labels } = this.#pack(observation, true)
+          return { packed: packed[0] as PackedObservation, label: labels[0] as ObservationLabel }
+        },
+        fit: (packed, joint, signal) => this.#fitBatch([packed], kind, signal, joint),
+        resultOf: (output, frame) => this.#resultOf({ output, i: 0, count: 1, ...frame }, false),
+        fromWhitened: (x) => this.#fromWhitened(x),
+      },
+      resolveTrackerOptions(options),
+    )
+  }
+
   /** @internal See {@link linearise}. */
   async linearise(observations: readonly Observation[], options: LineariseOptions = {}): Promise<Linearisation[]> {
     const { embeddingCount, expressionNames } = this.#model
@@ -101,10 +201,19 @@ export class Fitter {
     })
   }
 
-  #resultOf({ output, i, packed, label }: Fitted): FitResult {
+  /** The face at whitened coordinates. */
+  #fromWhitened(x: Float64Array): { identity: Float32Array; embedding: Float32Array } {
+    try {
+      return this.#model.native().fromWhitened(x)
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  #resultOf({ output, i, packed, label }: Fitted, withPosterior = this.#options.native.posterior): FitResult {
     const { scheme, dimensions, weak } = packed
     const space = dimensions === 3 ? 'scan' : weak ? 'weak' : 'perspective'
-    return resultOf(output, i, this.#model, scheme.count, label, space, this.#options.native.posterior)
+    return resultOf(output, i, this.#model, scheme.count, label, space, withPosterior)
   }
 
   async #fitAll<T>(
@@ -113,23 +222,8 @@ export class Fitter {
     kind: Pick<NativeFitOptions, 'precise' | 'linearise'>,
     make: (fitted: Fitted) => T,
   ): Promise<T[]> {
-    if (this.#disposed) throw new SfmError('DISPOSED', 'the fitter has been disposed')
-    requireOptions(options)
-    const { signal } = options
-    throwIfAborted(signal)
-    this.#model.native()
-    const single = !Array.isArray(observations)
-    const list = asList<Observation>(observations, 'observations')
-    const packed: PackedObservation[] = []
-    // Labels are read now: what a caller changes while the fit runs must not change its results.
-    const labels: ObservationLabel[] = []
-    // Not map, which leaves holes out.
-    for (let i = 0; i < list.length; i++) {
-      const observation = list[i] as Observation
-      const name = single ? 'observation' : `observations[${i}]`
-      packed.push(packObservation(observation, this.#model.schemes, this.#options, name))
-      labels.push(labelOf(observation))
-    }
+    const { signal } = this.#begin(options)
+    const { packed, labels } = this.#pack(observations, !Array.isArray(observations))
     const results = new Array<T>(packed.length)
     const calls = batches(packed, kind.linearise ? LARGEST_LINEARISATION : LARGEST_CALL).map(async (members) => {
       const batch = members.map((member) => packed[member] as PackedObservation)
@@ -143,11 +237,37 @@ export class Fitter {
     return results
   }
 
+  /** What every call begins with; returns its options. */
+  #begin<O extends { signal?: AbortSignal | undefined }>(options: O): O {
+    if (this.#disposed) throw new SfmError('DISPOSED', 'the fitter has been disposed')
+    requireOptions(options)
+    throwIfAborted(options.signal)
+    this.#model.native()
+    return options
+  }
+
+  /** Checks and copies the observations. */
+  #pack(observations: Observation | readonly Observation[], single: boolean) {
+    const list = asList<Observation>(observations, 'observations')
+    const packed: PackedObservation[] = []
+    // Labels are read now: what a caller changes while the fit runs must not change its results.
+    const labels: ObservationLabel[] = []
+    // Not map, which leaves holes out.
+    for (let i = 0; i < list.length; i++) {
+      const observation = list[i] as Observation
+      const name = single ? 'observation' : `observations[${i}]`
+      packed.push(packObservation(observation, this.#model.schemes, this.#options, name))
+      labels.push(labelOf(observation))
+    }
+    return { packed, labels }
+  }
+
   /** Fits the members of one batch, which share a scheme and a kind of camera. */
   async #fitBatch(
     batch: readonly PackedObservation[],
-    kind: Pick<NativeFitOptions, 'precise' | 'linearise'>,
+    kind: Pick<NativeFitOptions, 'precise' | 'linearise'> & Partial<NativeFitOptions>,
     signal: AbortSignal | undefined,
+    joint?: NativeJoint,
   ): Promise<NativeFits> {
     const { scheme, dimensions, weak } = batch[0] as PackedObservation
     const width = scheme.count * dimensions
@@ -166,7 +286,7 @@ export class Fitter {
     const scan = dimensions === 3
     const options: NativeFitOptions = { ...this.#options.native, ...kind, weakPerspective: weak, scan }
     const output = await nativeCall<NativeFits>(signal, (callback) =>
-      native.fit(number, options, points, confidence, cameras, callback),
+      native.fit(number, options, points, confidence, cameras, callback, joint),
     )
     warnOfFallback(output.warning)
     return output

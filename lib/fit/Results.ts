@@ -121,7 +121,13 @@ export function resultOf(
     embedding,
     expression,
     expressionValues,
-    pose: failed ? noPose() : poseOf(record, space),
+    pose: failed
+      ? noPose()
+      : poseOf(
+          record.slice(RECORD.rotation, RECORD.rotation + 9),
+          record.slice(RECORD.translation, RECORD.translation + 3),
+          space === 'scan',
+        ),
     camera: failed ? null : cameraOf(record, space),
     residuals,
     outliers,
@@ -130,7 +136,8 @@ export function resultOf(
   })
 }
 
-function posteriorOf(posterior: Posterior, { personShare }: ResultSizes): Posterior {
+/** What a posterior of the face in a photo says of the person. */
+export function posteriorOf(posterior: Posterior, { personShare }: ResultSizes): Posterior {
   return personShare ? personPosterior(posterior, personShare) : posterior
 }
 
@@ -147,8 +154,7 @@ function message(status: FitStatus, usable: boolean, failure: number, iterations
  * Angles by nod (pitch), then turn (yaw), then the flip of axes, then tilt in the image (roll):
  * R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(-pitch). A scan has no image to flip for: R = diag(1,-1,-1) times that.
  */
-function poseOf(record: Float64Array, space: 'perspective' | 'weak' | 'scan'): Pose {
-  const rotation = record.slice(RECORD.rotation, RECORD.rotation + 9)
+export function poseOf(rotation: Float64Array, translation: Float64Array, scan: boolean): Pose {
   const [r00, , , r10, , , r20, r21, r22] = rotation as unknown as number[] as [
     number,
     number,
@@ -160,11 +166,11 @@ function poseOf(record: Float64Array, space: 'perspective' | 'weak' | 'scan'): P
     number,
     number,
   ]
-  const flip = space === 'scan' ? -1 : 1
+  const flip = scan ? -1 : 1
   const degrees = (radians: number) => (radians * 180) / Math.PI
   return {
     rotation,
-    translation: record.slice(RECORD.translation, RECORD.translation + 3),
+    translation,
     yaw: degrees(-Math.asin(Math.min(1, Math.max(-1, flip * r20)))),
     pitch: degrees(Math.atan2(flip * r21, -flip * r22)),
     roll: degrees(Math.atan2(flip * r10, r00)),

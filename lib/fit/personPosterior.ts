@@ -37,7 +37,18 @@ export function personPosterior({ information, shift }: Posterior, share: ArrayL
   return toExpectedLength(result)
 }
 
-function toExpectedLength({ information, shift }: Posterior): Posterior {
+/**
+ * What is said of a person, with the shift scaled so that the estimate has the length that the prior expects.
+ *
+ * @param evidence S [D(D+1)/2] and h [D]; S stays, h is replaced.
+ */
+export function toExpectedLength<T extends Float32Array | Float64Array>({
+  information,
+  shift,
+}: {
+  information: T
+  shift: T
+}): { information: T; shift: T } {
   const D = shift.length
   const precision = new Matrix(D, D)
   for (let i = 0; i < D; i++)
@@ -52,5 +63,5 @@ function toExpectedLength({ information, shift }: Posterior): Posterior {
     squared += estimate[i]! ** 2
   }
   const scale = squared > 0 ? Math.sqrt(Math.max(expected, 0) / squared) : 1
-  return { information, shift: shift.map((value) => scale * value) }
+  return { information, shift: shift.map((value) => scale * value) as T }
 }

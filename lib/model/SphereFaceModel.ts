@@ -101,6 +101,7 @@ export class SphereFaceModel {
       identityCount: data.identityCount,
       embeddingCount: data.metadata.latent === 'sphere' ? data.identityCount - 1 : data.identityCount,
       expressionNames: data.metadata.expressionNames,
+      expressionBounds: data.expressionBounds,
       personShare: data.identityPersonShare?.subarray(0, data.identityCount - 1),
       reference: referenceOf(data.metadata),
     }

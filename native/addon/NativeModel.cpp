@@ -97,6 +97,29 @@ DecodePrecision precision(const Napi::Value& value) {
   return DecodePrecision::kExact;
 }
 
+// What makes a batch one person's; null where it is not.
+std::unique_ptr<const FitBatch::Joint> jointOf(const Napi::Value& value, const LandmarkBasis& basis, size_t count) {
+  if (isAbsent(value)) return nullptr;
+  const Napi::Object from = object(value, "joint");
+  const Napi::Value precisionValue = from.Get("precision"), couplingValue = from.Get("coupling"),
+                    personValue = from.Get("person"), meanValue = from.Get("mean"), seedsValue = from.Get("seeds");
+  auto joint = std::make_unique<FitBatch::Joint>();
+  joint->linked = from.Get("linked").ToBoolean();
+  joint->sizeFree = from.Get("sizeFree").ToBoolean();
+  joint->draft = from.Get("draft").ToBoolean();
+  const auto copy = [](const Napi::Value& numbers, const char* name, size_t size) {
+    const ArrayView<double> view = array<double>(numbers, name, size);
+    return std::vector<double>(view.data, view.data + view.size);
+  };
+  const size_t d = static_cast<size_t>(basis.tangentCount);
+  joint->link.precision = copy(precisionValue, "precision", d * d);
+  joint->link.coupling = copy(couplingValue, "coupling", d * d);
+  joint->link.person = copy(personValue, "person", d * d);
+  joint->link.mean = copy(meanValue, "mean", d);
+  if (!isAbsent(seedsValue)) joint->seeds = copy(seedsValue, "seeds", count * seedSize(basis));
+  return joint;
+}
+
 }  // namespace
 
 Napi::Function NativeModel::define(Napi::Env env) {
@@ -107,6 +130,7 @@ Napi::Function NativeModel::define(Napi::Env env) {
                          InstanceMethod("decode", &NativeModel::decode),
                          InstanceMethod("decodeSync", &NativeModel::decodeSync),
                          InstanceMethod("fromWhitened", &NativeModel::fromWhitened),
+                         InstanceMethod("identityPrior", &NativeModel::identityPrior),
                          InstanceMethod("dispose", &NativeModel::dispose),
                      });
 }
@@ -219,6 +243,9 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
       batch->confidence.assign(confidence.data, confidence.data + confidence.size);
     }
     const Napi::Function callback = function(info[5], "callback");
+    batch->joint = jointOf(info[6], batch->scheme->basis, count);
+    if (batch->joint && (batch->linearise || batch->options.posterior))
+      invalid("joint: expected neither linearise nor posterior");
     batch->allocate();
     AddonData& data = AddonData::of(info.Env());
     const uint32_t id = data.run(
@@ -227,6 +254,10 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
           Napi::Object result = Napi::Object::New(env);
           result.Set("records", toTypedArray(env, std::move(batch->records)));
           result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
+          if (batch->joint) {
+            result.Set("seeds", toTypedArray(env, std::move(batch->seeds)));
+            result.Set("evidence", toTypedArray(env, std::move(batch->evidence)));
+          }
           if (batch->linearise) result.Set("linearisations", toTypedArray(env, std::move(batch->linearisations)));
           if (!batch->warning.empty()) result.Set("warning", Napi::String::New(env, batch->warning));
           return result;
@@ -336,6 +367,21 @@ Napi::Value NativeModel::fromWhitened(const Napi::CallbackInfo& info) {
     face.Set("identity", floats(latent));
     face.Set("embedding", floats(direction));
     return face;
+  });
+}
+
+Napi::Value NativeModel::identityPrior(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const FaceModel& model = *this->model();
+    const size_t d = static_cast<size_t>(model.tangentCount());
+    const std::vector<double>& factor = model.priorFactor();
+    AlignedBuffer<double> numbers(d * d);
+    for (size_t i = 0; i < d; ++i)
+      for (size_t j = 0; j < d; ++j) numbers[i * d + j] = factor.empty() ? (i == j ? 1 : 0) : factor[i * d + j];
+    Napi::Object prior = Napi::Object::New(info.Env());
+    prior.Set("factor", toTypedArray(info.Env(), std::move(numbers)));
+    prior.Set("radius", Napi::Number::New(info.Env(), model.radius()));
+    return prior;
   });
 }
 

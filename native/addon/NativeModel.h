@@ -18,7 +18,7 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
  private:
   // addScheme({ indices, weights, noiseFactors, offsets?, correlatedNoise? }) -> scheme number
   Napi::Value addScheme(const Napi::CallbackInfo& info);
-  // fit(scheme, options, points, confidence | null, cameras, callback) -> call number
+  // fit(scheme, options, points, confidence | null, cameras, callback, joint?) -> call number
   Napi::Value fit(const Napi::CallbackInfo& info);
   // decode(scheme | -1, identity, expression | null, poses | null, { normals, device, precision }, sharedOut | null,
   // callback) -> call number
@@ -27,6 +27,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value decodeSync(const Napi::CallbackInfo& info);
   // fromWhitened(coordinates) -> { identity, embedding }
   Napi::Value fromWhitened(const Napi::CallbackInfo& info);
+  // identityPrior() -> { factor: L [D,D] of v = L x, radius }
+  Napi::Value identityPrior(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<const FaceModel>& model() const;

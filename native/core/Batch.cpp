@@ -59,6 +59,11 @@ void FitBatch::allocate() {
   // A solver writes all of a fit's arrays but the posterior, which not every fit has.
   const size_t size = static_cast<size_t>(count) * arraysPerFit();
   arrays = options.posterior ? AlignedBuffer<float>(size) : AlignedBuffer<float>::uninitialised(size);
+  if (joint) {
+    const size_t d = static_cast<size_t>(model->tangentCount());
+    seeds = AlignedBuffer<double>(static_cast<size_t>(count) * seedSize(scheme->basis));
+    evidence = AlignedBuffer<double>(static_cast<size_t>(count) * (packedTriangle(model->tangentCount()) + d));
+  }
   if (linearise) linearisations = AlignedBuffer<double>(static_cast<size_t>(count) * linearisationSize());
 }
 
@@ -73,6 +78,15 @@ FitProblem FitBatch::problem(int i) const {
   problem.principal[1] = camera[2];
   problem.imageSize = camera[3];
   problem.noise = camera[4];
+  if (joint) {
+    problem.draft = joint->draft;
+    problem.sizeFree = joint->sizeFree;
+    if (!joint->seeds.empty()) {
+      const double* seed = &joint->seeds[at * seedSize(scheme->basis)];
+      // Where the fit before failed there is nothing to go on from.
+      if (!isnan(seed[kSeedNoise])) problem.seed = seed;
+    }
+  }
   return problem;
 }
 
@@ -83,11 +97,17 @@ FitSolution FitBatch::solution(int i) {
   solution.expression = solution.embedding + model->tangentCount();
   solution.residuals = solution.expression + model->expressionCount();
   solution.robustWeights = solution.residuals + scheme->basis.landmarkCount;
+  if (joint) {
+    const size_t triangle = packedTriangle(model->tangentCount()), d = static_cast<size_t>(model->tangentCount());
+    solution.seed = seeds.data() + static_cast<size_t>(i) * seedSize(scheme->basis);
+    solution.information = evidence.data() + static_cast<size_t>(i) * (triangle + d);
+    solution.gradient = solution.information + triangle;
+  }
   return solution;
 }
 
 void FitBatch::store(int i, const FitSolution& s) {
-  if (s.information && s.failure == FitFailure::kNone) {
+  if (options.posterior && s.failure == FitFailure::kNone) {
     const size_t triangle = packedTriangle(model->tangentCount());
     float* to = s.robustWeights + scheme->basis.landmarkCount;
     for (size_t c = 0; c < triangle; ++c) to[c] = static_cast<float>(s.information[c]);

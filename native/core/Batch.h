@@ -10,6 +10,8 @@
 #include "core/FaceModel.h"
 #include "core/Fit.h"
 #include "core/FitRecord.h"
+#include "core/FitSeed.h"
+#include "core/JointEvidence.h"
 #include "core/LandmarkBasis.h"
 #include "core/Posterior.h"
 
@@ -40,6 +42,18 @@ struct FitBatch {
   bool precise = false;    // fits in double precision
   bool linearise = false;  // tells the derivatives of the residuals, for training
   AlignedBuffer<double> linearisations;  // out [B, linearisationSize()], the members of FitLinearisation in their order
+
+  // A joint fit's: the batch is of one person.
+  struct Joint {
+    PersonLink link;
+    bool linked = false;  // whether the link is the prior of the fits; false: the model's own
+    bool sizeFree = false;
+    bool draft = true;
+    std::vector<double> seeds;  // [B, seedSize] or empty
+  };
+  std::unique_ptr<const Joint> joint;
+  AlignedBuffer<double> seeds;  // out [B, seedSize]
+  AlignedBuffer<double> evidence;  // out [B, D(D+1)/2 + D]: information and gradient of the person
 
   static constexpr int kCameraSize = 5;
   int dimensions() const { return space == ObservationSpace::kImage ? 2 : 3; }

@@ -23,6 +23,13 @@ SFM_HD Descent beginDescent(double blur) {
   return descent;
 }
 
+// The descent of a fit that goes on from where another ended: no large strides are to come.
+SFM_HD Descent resumeDescent(RobustLoss loss) {
+  Descent descent;
+  descent.objective = {loss, 1};
+  return descent;
+}
+
 // Blurred landmarks come into focus; then the robust loss takes over from the third iteration on, once the squared
 // loss has no more large strides to make: far from the solution everything looks like an outlier. True where the
 // objective has changed: the caller then sets `value` anew.

@@ -33,6 +33,12 @@ struct FitOptions {
   bool isValid(std::string* why) const;
 };
 
+// What is known of an identity v besides its landmarks, in place of the model's prior: v ~ N(mean, precision^-1).
+struct IdentityPrior {
+  const double* mean = nullptr;  // [D]
+  const double* precision = nullptr;  // [D,D], its weight included
+};
+
 // One face. Points are [L,2] pixels or [L,3] mm; a NaN coordinate or zero confidence marks a missing point.
 struct FitProblem {
   const double* points = nullptr;
@@ -41,6 +47,10 @@ struct FitProblem {
   double principal[2] = {0, 0};  // pixels; NaN: the middle of the points
   double imageSize = 0;  // max(width, height) in pixels; NaN: guessed from the points
   double noise = 0;  // standard deviation of a good landmark in pixels (image) or mm (scan); NaN: FitOptions::noise
+  const IdentityPrior* identityPrior = nullptr;  // null: the model's
+  const double* seed = nullptr;  // [seedSize] where an earlier fit ended, to go on from there; null: the mean face
+  bool sizeFree = false;  // the priors of what is an image's own say nothing of the face's size (docs/joint.md)
+  bool draft = false;  // on the way to something else: no uncertainty, and the nuisances stay
 };
 
 enum class FitStatus : uint8_t { kConverged, kMaxIterations, kFailed };
@@ -93,6 +103,8 @@ struct FitSolution {
   // as `information` and v as `shift`; whitenPosterior makes of these what is reported.
   double* information = nullptr;  // [D(D+1)/2] lower triangle, row by row
   double* shift = nullptr;  // [D]
+  double* gradient = nullptr;  // [D] of the objective by v, all else eliminated: 0 at an optimum
+  double* seed = nullptr;  // [seedSize] see core/FitSeed.h
   const FitLinearisation* linearisation = nullptr;
 };
 

@@ -95,14 +95,20 @@ CpuBackend::~CpuBackend() = default;
 void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
   Workspace& workspace = workers_[static_cast<size_t>(worker)]->workspace(batch.scheme);
   FitSolution solution = batch.solution(i);
-  const FitProblem problem = batch.problem(i);
+  FitProblem problem = batch.problem(i);
   const LandmarkBasis& basis = batch.scheme->basis;
   FitLinearisation linearisation;
   if (batch.linearise) {
     linearisation = batch.linearisation(i);
     solution.linearisation = &linearisation;
   }
-  if (batch.options.posterior) {
+  IdentityPrior prior;
+  if (batch.joint) {
+    prior = {batch.joint->link.mean.data(), batch.joint->link.precision.data()};
+    if (batch.joint->linked) problem.identityPrior = &prior;
+    workspace.posterior.resize(static_cast<size_t>(basis.tangentCount));
+    solution.shift = workspace.posterior.data();
+  } else if (batch.options.posterior) {
     const size_t triangle = packedTriangle(basis.tangentCount);
     workspace.posterior.resize(triangle + basis.tangentCount);
     solution.information = workspace.posterior.data();
@@ -112,6 +118,13 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
       !kernels_.fit(*batch.model, basis, batch.options, batch.space, workspace.single, problem, solution)) {
     if (!workspace.twice) workspace.twice = std::make_unique<FitWorkspace<double>>(basis);
     fitReference(*batch.model, basis, batch.options, batch.space, *workspace.twice, problem, solution);
+  }
+  if (batch.joint && solution.failure == FitFailure::kNone &&
+      !personEvidence(*batch.model, batch.options.identityPrior, batch.joint->link, batch.joint->linked, solution.shift,
+                      solution.information, solution.gradient)) {
+    solution.failure = FitFailure::kNumerical;
+    solution.status = FitStatus::kFailed;
+    solution.usable = false;
   }
   if (batch.options.posterior && solution.failure == FitFailure::kNone)
     whitenPosterior(*batch.model, batch.options.identityPrior, solution.information, solution.shift);

@@ -10,6 +10,7 @@
 #include "core/Descent.h"
 #include "core/Fit.h"
 #include "core/FitPose.h"
+#include "core/FitSeed.h"
 #include "core/FitStart.h"
 #include "core/LandmarkRows.h"
 #include "core/Sphere.h"
@@ -101,9 +102,9 @@ class FitSolver {
         for (int i = 0; i < activeCount_; ++i) points[i].observed[a] -= state.camera.principal[a];
         moments.observed[a] -= state.camera.principal[a];
       }
-      failure = startImage(OneLane(), points, activeCount_, moments, &state);
+      failure = problem_->seed ? FitFailure::kNone : startImage(OneLane(), points, activeCount_, moments, &state);
       if (failure != FitFailure::kNone) return failure;
-    } else {
+    } else if (!problem_->seed) {
       startScan(moments, &state);
     }
     poseCount_ = poseUnknowns(freedom_);
@@ -112,7 +113,11 @@ class FitSolver {
           static_cast<Real>(startExpression(options_, model_.expressionBounds() + 2 * i));
       w_.boxState[i] = kFree;
     }
-    const StartNoise noise = startNoise(options_, problem_->noise, image_, state);
+    if (problem_->seed) readSeed(basis_, problem_->seed, n_ > 0, &state, state.latents.data());
+    const double given = problem_->seed ? problem_->seed[kSeedNoise] : problem_->noise;
+    const StartNoise noise = startNoise(options_, given, image_, state);
+    noise_ = noise.sigma;
+    sizeDrift_ = image_ && problem_->sizeFree && problem_->seed ? problem_->seed[kSeedDrift] : 0;
     for (int i = 0; i < activeCount_; ++i) w_.inverseVariance[i] = points[i].weight / (noise.sigma * noise.sigma);
     objective_ = {RobustLoss::kSquared, noise.blur};
     return FitFailure::kNone;
@@ -158,31 +163,60 @@ class FitSolver {
   }
 
   double priorCost(const FitState<Real>& state) const {
+    double total = latentCost(state) + sizeDrift_ * state.camera.logScale;
+    if (freedom_.estimateFocal) {
+      const double z = (state.camera.logFocal - freedom_.focalPrior) / options_.focalStddev;
+      total += 0.5 * z * z;
+    }
+    return total;
+  }
+
+  double identityCost(const FitState<Real>& state) const {
     const Real* v = state.latents.data();
     double identity = 0;
-    if (model_.priorPrecision().empty()) {
-      identity = squaredNorm(v, d_);
+    if (const double* precision = priorPrecision()) {
+      for (int i = 0; i < d_; ++i) identity += priorSlope(precision, v, i) * fromPriorMean(v, i);
     } else {
-      const double* precision = model_.priorPrecision().data();
-      for (int i = 0; i < d_; ++i) {
-        double sum = 0;
-        for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * static_cast<double>(v[j]);
-        identity += sum * static_cast<double>(v[i]);
-      }
+      identity = squaredNorm(v, d_);
     }
+    return 0.5 * priorWeight() * identity;
+  }
+
+  // Of what is the image's own: without the identity where that has the model's prior.
+  double ownCost(const FitState<Real>& state) const {
+    return latentCost(state) - (problem_->identityPrior ? 0 : identityCost(state));
+  }
+
+  // Of identity, expressions and nuisances.
+  double latentCost(const FitState<Real>& state) const {
+    const Real* v = state.latents.data();
     double expression = 0;
     for (int i = 0; i < e_; ++i) {
       const double z = (static_cast<double>(v[basis_.expressionStart + i]) - model_.expressionMean()[i]) /
                        static_cast<double>(model_.expressionStddev()[i]);
       expression += z * z;
     }
-    double total = 0.5 * (options_.identityPrior * identity + options_.expressionPrior * expression);
+    double total = identityCost(state) + 0.5 * options_.expressionPrior * expression;
     if (n_ > 0) total += 0.5 * squaredNorm(v + basis_.nuisanceStart, n_);
-    if (freedom_.estimateFocal) {
-      const double z = (state.camera.logFocal - freedom_.focalPrior) / options_.focalStddev;
-      total += 0.5 * z * z;
-    }
     return total;
+  }
+
+  // The identity's prior: the problem's own, or the model's. [D,D], null: the identity matrix.
+  const double* priorPrecision() const {
+    if (problem_->identityPrior) return problem_->identityPrior->precision;
+    return model_.priorPrecision().empty() ? nullptr : model_.priorPrecision().data();
+  }
+
+  double priorWeight() const { return problem_->identityPrior ? 1 : options_.identityPrior; }
+
+  double fromPriorMean(const Real* v, int i) const {
+    return static_cast<double>(v[i]) - (problem_->identityPrior ? problem_->identityPrior->mean[i] : 0);
+  }
+
+  double priorSlope(const double* precision, const Real* v, int i) const {
+    double sum = 0;
+    for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * fromPriorMean(v, j);
+    return sum;
   }
 
   // --- Normal equations ---------------------------------------------------------------------------------------------
@@ -253,22 +287,20 @@ class FitSolver {
     const Real* v = state.latents.data();
     Real* h = w_.hessian.data();
     Real* g = w_.gradient.data();
-    if (model_.priorPrecision().empty()) {
+    if (const double* precision = priorPrecision()) {
+      for (int i = 0; i < d_; ++i) {
+        g[i] += static_cast<Real>(priorWeight() * priorSlope(precision, v, i));
+        for (int j = i; j < d_; ++j)
+          h[static_cast<long>(i) * ld + j] +=
+              static_cast<Real>(priorWeight() * precision[static_cast<long>(i) * d_ + j]);
+      }
+    } else {
       for (int i = 0; i < d_; ++i) {
         h[static_cast<long>(i) * ld + i] += static_cast<Real>(options_.identityPrior);
         g[i] += static_cast<Real>(options_.identityPrior) * v[i];
       }
-    } else {
-      const double* precision = model_.priorPrecision().data();
-      for (int i = 0; i < d_; ++i) {
-        double sum = 0;
-        for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * static_cast<double>(v[j]);
-        g[i] += static_cast<Real>(options_.identityPrior * sum);
-        for (int j = i; j < d_; ++j)
-          h[static_cast<long>(i) * ld + j] +=
-              static_cast<Real>(options_.identityPrior * precision[static_cast<long>(i) * d_ + j]);
-      }
     }
+    if (image_) g[poseStart() + 5] += static_cast<Real>(sizeDrift_);
     if (freedom_.estimateFocal) {
       const int at = poseStart() + 6;
       const double precision = 1 / (options_.focalStddev * options_.focalStddev);
@@ -403,7 +435,7 @@ class FitSolver {
       solution.failure = FitFailure::kBehindCamera;
       return;
     }
-    Descent descent = beginDescent(objective_.blur);
+    Descent descent = problem_->seed ? resumeDescent(options_.loss) : beginDescent(objective_.blur);
     objective_ = {options_.loss, 1};
     solution.initialCost = currentCost();
     objective_ = descent.objective;
@@ -430,7 +462,7 @@ class FitSolver {
       linearise(w_.states[current_], w_.evaluations[current_]);
     }
     solution.finalCost = descent.value;
-    solution.uncertainty = posteriorUncertainty();
+    solution.uncertainty = problem_->draft ? 0 : posteriorUncertainty();
     if (!isfinite(solution.finalCost) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
     if (solution.failure == FitFailure::kNone && solution.information && !reducedPosterior(solution))
       solution.failure = FitFailure::kNumerical;
@@ -486,6 +518,7 @@ class FitSolver {
       for (int j = at; j < n; ++j) h[static_cast<long>(at) * ld + j] = j == at ? 1 : 0;
     }
     if (!Kernels::factor(h, n, others, ld)) return false;
+    if (solution.gradient) reducedGradient(state, h, solution.gradient);
     for (int i = 0; i < d_; ++i) {
       for (int j = 0; j <= i; ++j)
         solution.information[static_cast<long>(i) * (i + 1) / 2 + j] =
@@ -493,6 +526,20 @@ class FitSolver {
       solution.shift[i] = static_cast<double>(state.latents[i]);
     }
     return true;
+  }
+
+  // The gradient of v at the current linearisation, the other unknowns having taken their steps; `factored`: identityLast,
+  // with those eliminated.
+  void reducedGradient(const FitState<Real>& state, const Real* factored, double* gradient) {
+    const int n = unknowns(), ld = w_.ld, others = n - d_;
+    Real* g = w_.step.data();
+    for (int i = 0; i < others; ++i) g[i] = w_.gradient[d_ + i];
+    for (int i = 0; i < e_; ++i)
+      if (bound(state, i) != kFree) g[others - e_ + i] = 0;
+    for (int i = 0; i < d_; ++i) g[others + i] = w_.gradient[i];
+    for (int i = n; i < ld; ++i) g[i] = 0;
+    Kernels::forward(factored, n, others, ld, g);
+    for (int i = 0; i < d_; ++i) gradient[i] = static_cast<double>(g[others + i]);
   }
 
   BoundState bound(const FitState<Real>& state, int expression) const {
@@ -523,6 +570,9 @@ class FitSolver {
   // --- Results ------------------------------------------------------------------------------------------------------
 
   void report(FitSolution& solution) {
+    if (solution.seed)
+      writeSeed(basis_, w_.states[current_], solution.failure == FitFailure::kNone ? noise_ : NAN,
+                2 * ownCost(w_.states[current_]), w_.states[current_].latents.data(), solution.seed);
     if (solution.failure == FitFailure::kNone) {
       // The weights are the likelihood's; all else is of the face that is reported, without its nuisances.
       const double full = robustWeight(objective_.loss, options_.degreesOfFreedom, dimensions_, 0);
@@ -530,7 +580,7 @@ class FitSolver {
         solution.robustWeights[w_.active[i]] = static_cast<float>(
             robustWeight(objective_.loss, options_.degreesOfFreedom, dimensions_, w_.evaluations[current_].squared[i]) /
             full);
-      if (n_ > 0 && settles_ && !solution.linearisation) settleWithoutNuisances();
+      if (n_ > 0 && settles_ && !problem_->draft && !solution.linearisation) settleWithoutNuisances();
     }
     const FitState<Real>& state = w_.states[current_];
     const FitEvaluation<Real>& at = w_.evaluations[current_];
@@ -654,6 +704,11 @@ class FitSolver {
   PoseFreedom freedom_ = {};
   int poseCount_ = 6;
   Objective objective_;
+  double noise_ = NAN;  // standard deviation of a good landmark
+  // Whatever is an image's own explains more pixels per millimetre the smaller the face is, and so the objective falls
+  // with the scale by twice the cost of these unknowns: a joint fit takes that slope out, or a hundred images would shrink
+  // the face. Times log s, fixed while the objective is minimised.
+  double sizeDrift_ = 0;
   bool settles_ = true;  // the tests look at the optimum itself
   int current_ = 0;
 };

@@ -300,7 +300,7 @@ describe('sfm bench', () => {
 })
 
 describe('examples', () => {
-  it.each(['fit', 'decode', 'compare'])('%s.mjs runs', async (name) => {
+  it.each(['fit', 'decode', 'compare', 'joint'])('%s.mjs runs', async (name) => {
     const child = spawn(process.execPath, [join(root, 'examples', `${name}.mjs`)], { cwd: folder })
     const [out, err, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
     expect({ status, err }).toEqual({ status: 0, err: '' })

@@ -72,7 +72,6 @@ describe('sfm', () => {
     const version = await sfm(['--version'])
     expect(version).toMatchObject({ status: 0, err: '' })
     expect(version.out).toMatch(/^\d+\.\d+\.\d+\n$/)
-    expect((await sfm(['fit', '--help'])).out).not.toContain('--joint')
   })
 
   it.each<[string[], RegExp]>([
@@ -90,10 +89,7 @@ describe('sfm', () => {
     [['fit', 'a', '--jobs', '1.5'], /Expected a whole number from 1/],
     [['fit', 'a', '--device', 'gpu'], /Expected auto, cpu, cuda or cuda:N/],
     [['fit', 'a', '--camera', 'fisheye'], /Allowed choices are perspective, weak/],
-    [
-      ['fit', 'a', '--joint'],
-      /^sfm: --joint: fitting several images of one person together is not part of this version\n$/,
-    ],
+    [['fit', 'a', '--joint', '--track'], /^sfm: --joint and --track: one of them at a time\n$/],
     [['decode'], /required option '--out <DIR>' not specified/],
     [['decode', '--out', 'x', '--count', '0'], /Expected a whole number from 1/],
     [['decode', '--out', 'x', '--seed', 'x'], /Expected a whole number in 0\.\.4294967295/],
@@ -114,6 +110,85 @@ describe('sfm', () => {
     const engine = { loadModel, setThreads: async () => undefined }
     expect(await sfm(['info'], '', { engine })).toMatchObject({ status: 1, out: '', err: 'sfm: mean: truncated\n' })
     expect((await sfm(['info'], '', { engine, debug: true })).err).toMatch(/mean: truncated\n +at /)
+  })
+})
+
+describe('sfm fit --joint', () => {
+  const of = (subject: string | undefined, id: string, scheme = 's') =>
+    JSON.stringify({ id, subject, scheme, points: [[1, 2], null] })
+
+  it('gives one face for each subject, and one for all without', async () => {
+    const input = [of('bob', 'b1'), of(undefined, 'x1'), of('alice', 'a1'), of('bob', 'b2'), of(undefined, 'x2')]
+    const { status, lines, err } = await sfm(['fit', '-', '--joint'], `${input.join('\n')}\n`)
+    expect({ status, err }).toEqual({ status: 0, err: '' })
+    expect(lines.map(({ id, images }) => [id, images.map((image: { id: string }) => image.id)])).toEqual([
+      ['bob', ['b1', 'b2']],
+      ['person', ['x1', 'x2']],
+      ['alice', ['a1']],
+    ])
+    expect(behaviour.open).toBe(0)
+  })
+
+  it('writes a face and its record for each person', async () => {
+    const input = `${of('bob', 'b1')}\n${of('alice', 'a1')}\n`
+    const args = ['fit', '-', '--joint', '--out', at('out'), '--format', 'json,obj']
+    const { status, out, err } = await sfm(args, input)
+    expect({ status, out, err }).toEqual({
+      status: 0,
+      out: '',
+      err: 'sfm: 2 people from 2 images, 0 not used\n',
+    })
+    expect((await readdir(at('out'))).sort()).toEqual(['alice.json', 'alice.obj', 'bob.json', 'bob.obj'])
+    const record = JSON.parse(await readFile(at('out', 'bob.json'), 'utf8'))
+    expect(record).toMatchObject({ id: 'bob', files: { obj: 'bob.obj' }, images: [{ id: 'b1' }] })
+  })
+
+  it('says which images have no part in the face, and why', async () => {
+    const input = [of('bob', 'b1'), '{', of('bob', 'b2', 'unknown'), of('bob', 'other3'), of('bob', 'b4')]
+    const { status, lines, err } = await sfm(['fit', '-', '--joint'], `${input.join('\n')}\n`)
+    expect(status).toBe(1)
+    expect(lines.map(({ id, images }) => [id, images.length])).toEqual([['bob', 3]])
+    const complaints = err.trimEnd().split('\n')
+    expect(complaints).toHaveLength(3)
+    expect(complaints[0]).toMatch(/^sfm: standard input:2: /)
+    expect(complaints[1]).toMatch(/^sfm: standard input:3 \(b2\): scheme: the model has no scheme "unknown"$/)
+    expect(complaints[2]).toMatch(/^sfm: standard input:4 \(other3\): not used: converged; likely of somebody else$/)
+  })
+
+  it('has nothing to say of nobody', async () => {
+    expect(await sfm(['fit', '-', '--joint'], `${of('bob', 'b2', 'unknown')}\n`)).toMatchObject({ status: 1, out: '' })
+    expect(await sfm(['fit', '-', '--joint'], '')).toMatchObject({ status: 1, out: '' })
+  })
+
+  it('ends with an error that is no observation to blame', async () => {
+    const failing = async () => {
+      const model = fakeModel(behaviour)
+      const fitter = await model.createFitter()
+      Object.assign(fitter, { fitJoint: () => Promise.reject(new SfmError('OUT_OF_MEMORY', 'no memory')) })
+      return Object.assign(model, { createFitter: async () => fitter })
+    }
+    const engine = { loadModel: failing, setThreads: async () => undefined }
+    expect(await sfm(['fit', '-', '--joint'], `${of('bob', 'b1')}\n`, { engine })).toMatchObject({
+      status: 1,
+      err: 'sfm: no memory\n',
+    })
+  })
+})
+
+describe('sfm fit --track', () => {
+  it('follows each subject through its own video', async () => {
+    const of = (subject: string, id: string) => JSON.stringify({ id, subject, scheme: 's', points: [[1, 2], null] })
+    const input = [of('bob', 'f1'), of('alice', 'g1'), of('bob', 'f2'), '{', of('bob', 'f3')]
+    const { status, lines, err } = await sfm(['fit', '-', '--track'], `${input.join('\n')}\n`)
+    expect(status).toBe(1)
+    expect(err).toMatch(/^sfm: standard input:4: /)
+    expect(lines.map(({ id, frame }) => [id, frame])).toEqual([
+      ['f1', 0],
+      ['g1', 0],
+      ['f2', 1],
+      ['stdin-4', undefined],
+      ['f3', 2],
+    ])
   })
 })
 

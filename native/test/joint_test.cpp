@@ -1,0 +1,240 @@
+// What a fit says of a person of whom there are several images: held to dense matrices, and to how the fit's own optimum
+// moves with the person.
+#include <cmath>
+#include <vector>
+
+#include "core/JointEvidence.h"
+#include "cpu/CpuBackend.h"
+#include "test/Batches.h"
+#include "test/Check.h"
+#include "test/Dense.h"
+#include "test/EachKernels.h"
+#include "test/Scene.h"
+
+using namespace sfm;
+using namespace sfm::test;
+
+namespace {
+
+constexpr size_t kD = 5;
+
+SyntheticModelOptions modelOptions(bool general, int nuisances = 0) {
+  SyntheticModelOptions options;
+  options.tangent = static_cast<int>(kD);
+  options.expressions = 4;
+  options.correlated = general;
+  options.withinIdentity = nuisances;
+  return options;
+}
+
+size_t at(size_t i, size_t j) { return i * kD + j; }
+
+std::vector<double> product(const std::vector<double>& a, const std::vector<double>& b, size_t columns = kD) {
+  std::vector<double> c(kD * columns);
+  for (size_t i = 0; i < kD; ++i)
+    for (size_t k = 0; k < kD; ++k)
+      for (size_t j = 0; j < columns; ++j) c[i * columns + j] += a[at(i, k)] * b[k * columns + j];
+  return c;
+}
+
+std::vector<double> transposed(const std::vector<double>& a) {
+  std::vector<double> t(kD * kD);
+  for (size_t i = 0; i < kD; ++i)
+    for (size_t j = 0; j < kD; ++j) t[at(j, i)] = a[at(i, j)];
+  return t;
+}
+
+std::vector<double> positiveDefinite(Random& random, double least) {
+  std::vector<double> root(kD * kD);
+  for (double& value : root) value = random.normal();
+  std::vector<double> square = product(root, transposed(root));
+  for (size_t i = 0; i < kD; ++i) square[at(i, i)] += least;
+  return square;
+}
+
+struct Link {
+  PersonLink link;
+  std::vector<double> transfer;
+};
+
+// v ~ N(T w, P^-1), at the person w.
+Link linkOf(Random& random, const std::vector<double>& w, double least) {
+  Link result;
+  result.transfer.resize(kD * kD);
+  for (double& value : result.transfer) value = 0.5 * random.normal();
+  PersonLink& link = result.link;
+  link.precision = positiveDefinite(random, least);
+  link.coupling = product(link.precision, result.transfer);
+  link.person = product(transposed(result.transfer), link.coupling);
+  link.mean = product(result.transfer, w, 1);
+  return result;
+}
+
+std::vector<double> vectorOf(Random& random, double size) {
+  std::vector<double> values(kD);
+  for (double& value : values) value = size * random.normal();
+  return values;
+}
+
+struct Evidence {
+  double cost;
+  std::vector<double> information, gradient;  // packed, [D]
+};
+
+// The image's optimum under the link, in double precision, and what it says of the person.
+Evidence fitOf(CpuBackend& backend, const Scene& scene, const Observation& observation, const FitOptions& options,
+               const PersonLink& link, bool linked, const double* seed = nullptr, int* iterations = nullptr,
+               AlignedBuffer<double>* seeds = nullptr) {
+  const std::shared_ptr<FitBatch> batch = makeBatch(scene, {observation}, options, false);
+  auto joint = std::make_unique<FitBatch::Joint>();
+  joint->link = link;
+  joint->linked = linked;
+  if (seed) joint->seeds.assign(seed, seed + seedSize(scene.scheme->basis));
+  batch->joint = std::move(joint);
+  batch->precise = true;
+  batch->allocate();
+  run(backend, batch);
+  CHECK(batch->records.data()[kRecordStatus] != static_cast<double>(FitStatus::kFailed));
+  if (iterations) *iterations = static_cast<int>(batch->records.data()[kRecordIterations]);
+  if (seeds) *seeds = std::move(batch->seeds);
+  const size_t triangle = packedTriangle(static_cast<int>(kD));
+  const double* evidence = batch->evidence.data();
+  return {batch->records.data()[kRecordFinalCost],
+          {evidence, evidence + triangle},
+          {evidence + triangle, evidence + triangle + kD}};
+}
+
+FitOptions exactOptions() {
+  FitOptions options;
+  options.loss = RobustLoss::kSquared;
+  options.boundExpression = false;
+  options.costTolerance = 1e-15;
+  options.maxIterations = 300;
+  return options;
+}
+
+}  // namespace
+
+// The image's v eliminated from 1/2 (v - v0)^T H (v - v0) + 1/2 (v - T w)^T P (v - T w).
+CASE(evidence_is_the_schur_complement_of_the_image) {
+  double worst = 0;
+  for (const bool general : {false, true}) {
+    Scene scene(modelOptions(general), 12);
+    for (const bool linked : {false, true}) {
+      for (const double weight : {1.0, 2.5}) {
+        const Scope scope("general ", general, ", linked ", linked, ", prior ", weight);
+        Random& random = scene.random;
+        const std::vector<double> w = vectorOf(random, 1), best = vectorOf(random, 1), v = vectorOf(random, 1);
+        const Link of = linkOf(random, w, 1);
+        const std::vector<double> h = positiveDefinite(random, 0.1);
+        // As a solver leaves them, with the prior that the fit had.
+        std::vector<double> prior = of.link.precision, mean = of.link.mean;
+        if (!linked) {
+          prior = scene.model->priorPrecision();
+          if (prior.empty()) {
+            prior.assign(kD * kD, 0);
+            for (size_t i = 0; i < kD; ++i) prior[at(i, i)] = 1;
+          }
+          for (double& value : prior) value *= weight;
+          mean.assign(kD, 0);
+        }
+        std::vector<double> information, gradient(kD);
+        for (size_t i = 0; i < kD; ++i) {
+          for (size_t j = 0; j <= i; ++j) information.push_back(h[at(i, j)] + prior[at(i, j)]);
+          for (size_t j = 0; j < kD; ++j)
+            gradient[i] += h[at(i, j)] * (v[j] - best[j]) + prior[at(i, j)] * (v[j] - mean[j]);
+        }
+        CHECK(personEvidence(*scene.model, weight, of.link, linked, v.data(), information.data(), gradient.data()));
+
+        std::vector<double> sum = h;
+        for (size_t i = 0; i < sum.size(); ++i) sum[i] += of.link.precision[i];
+        const std::vector<double> covariance = inverse(sum, static_cast<int>(kD));
+        std::vector<double> left = product(of.link.precision, product(covariance, of.link.coupling));
+        for (size_t i = 0; i < left.size(); ++i) left[i] = of.link.coupling[i] - left[i];
+        const std::vector<double> s = product(transposed(of.transfer), left);
+        // The gradient at w: T^T P (T w - v'), v' = (H + P)^-1 (H v0 + P T w).
+        std::vector<double> right = product(h, best, 1);
+        const std::vector<double> pull = product(of.link.precision, of.link.mean, 1);
+        for (size_t i = 0; i < kD; ++i) right[i] += pull[i];
+        std::vector<double> off = product(covariance, right, 1);
+        for (size_t i = 0; i < kD; ++i) off[i] = of.link.mean[i] - off[i];
+        const std::vector<double> g = product(transposed(of.link.coupling), off, 1);
+        for (size_t i = 0, next = 0; i < kD; ++i) {
+          CHECK_NEAR(gradient[i], g[i], 1e-9);
+          worst = std::max(worst, std::fabs(gradient[i] - g[i]));
+          for (size_t j = 0; j <= i; ++j, ++next) {
+            CHECK_NEAR(information[next], s[at(i, j)], 1e-9);
+            worst = std::max(worst, std::fabs(information[next] - s[at(i, j)]));
+          }
+        }
+      }
+    }
+  }
+  note("worst difference ", worst);
+}
+
+// Moves the person and fits again: the optimum's cost changes by the gradient, and the gradient by the information.
+CASE(evidence_is_how_the_optimum_moves_with_the_person) {
+  CpuBackend backend(*cpuKernels().front(), 1, 100);
+  double worstGradient = 0, worstInformation = 0;
+  for (const bool general : {false, true}) {
+    Scene scene(modelOptions(general, 2), 24);
+    for (int face = 0; face < 3; ++face) {
+      const Scope scope("general ", general, ", face ", face);
+      View view;
+      view.noise = 0.3;
+      const Observation observation = scene.observation(scene.draw(view), view);
+      const std::vector<double> w = vectorOf(scene.random, 0.3);
+      const Link of = linkOf(scene.random, w, 4);
+      const auto fitAt = [&](const std::vector<double>& person) {
+        PersonLink link = of.link;
+        link.mean = product(of.transfer, person, 1);
+        return fitOf(backend, scene, observation, exactOptions(), link, true);
+      };
+      const Evidence here = fitAt(w);
+      constexpr double kStep = 1e-3;
+      for (size_t i = 0; i < kD; ++i) {
+        std::vector<double> moved = w;
+        moved[i] += kStep;
+        const Evidence above = fitAt(moved);
+        moved[i] -= 2 * kStep;
+        const Evidence below = fitAt(moved);
+        const double slope = (above.cost - below.cost) / (2 * kStep);
+        worstGradient = std::max(worstGradient, std::fabs(here.gradient[i] - slope) / (1 + std::fabs(slope)));
+        CHECK_NEAR(here.gradient[i], slope, 1e-3 * (1 + std::fabs(slope)));
+        for (size_t j = 0; j <= i; ++j) {
+          const double bend = (above.gradient[j] - below.gradient[j]) / (2 * kStep);
+          const double told = here.information[i * (i + 1) / 2 + j];
+          // Gauss and Newton leave the residuals' own bend out.
+          worstInformation = std::max(worstInformation, std::fabs(told - bend) / (1 + std::fabs(bend)));
+          CHECK_NEAR(told, bend, 0.1 * (1 + std::fabs(bend)));
+        }
+      }
+    }
+  }
+  note("worst relative difference of gradients ", worstGradient, ", of informations ", worstInformation);
+}
+
+CASE(a_fit_goes_on_from_where_another_ended) {
+  CpuBackend backend(*cpuKernels().front(), 1, 100);
+  Scene scene(modelOptions(false), 24);
+  FitOptions options;
+  options.costTolerance = 1e-9;
+  for (int face = 0; face < 4; ++face) {
+    const Scope scope("face ", face);
+    View view;
+    view.yaw = 20.0 * face;
+    const Observation observation = scene.observation(scene.draw(view), view);
+    const Link of = linkOf(scene.random, vectorOf(scene.random, 0.3), 4);
+    int fresh = 0, resumed = 0;
+    AlignedBuffer<double> seeds;
+    const Evidence first = fitOf(backend, scene, observation, options, of.link, true, nullptr, &fresh, &seeds);
+    const Evidence again = fitOf(backend, scene, observation, options, of.link, true, seeds.data(), &resumed);
+    CHECK_NEAR(again.cost, first.cost, 1e-6 * first.cost);
+    CHECK_AT_MOST(resumed, 2);
+    CHECK(fresh > resumed);
+    for (size_t i = 0; i < kD; ++i) CHECK_NEAR(again.gradient[i], first.gradient[i], 1e-2);
+  }
+}
+
+int main(int argc, char** argv) { return runCases(argc, argv); }
