@@ -20,7 +20,9 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define SFM_RESTRICT __restrict
 #define SFM_ALWAYS_INLINE __forceinline
+#define SFM_NEVER_INLINE __declspec(noinline)
 #else
 #define SFM_RESTRICT __restrict__
 #define SFM_ALWAYS_INLINE inline __attribute__((always_inline))
+#define SFM_NEVER_INLINE __attribute__((noinline))
 #endif

@@ -88,6 +88,7 @@ class FitSolver {
   }
 
   FitFailure start() {
+    part_ = whole();
     PosePoint* points = w_.posePoints.data();
     FitState<Real>& state = w_.states[0];
     PoseMoments moments = poseMoments(OneLane(), points, activeCount_, dimensions_);
@@ -138,6 +139,7 @@ class FitSolver {
     if (basis_.nuisanceStart < basis_.stride)
       Kernels::rowDots(basis_.rows.data() + start, rows, basis_.stride, basis_.stride - start, latents + start,
                        w_.linearPart.data());
+    pullIdentity(latents, out.identityPull.data());
     const ChartScalars s = chart(state);
     const Sight sight = sightOf(state);
     bool valid = true;
@@ -154,16 +156,27 @@ class FitSolver {
     return valid;
   }
 
+  // C^-1 (v - m). By columns, which vectorises without changing the order of any sum.
+  void pullIdentity(const Real* v, double* SFM_RESTRICT pull) const {
+    const double* precision = priorPrecision();
+    for (int i = 0; i < d_; ++i) pull[i] = precision ? 0 : fromPriorMean(v, i);
+    for (int j = 0; j < d_ && precision; ++j) {
+      const double* SFM_RESTRICT column = precision + static_cast<long>(j) * d_;
+      const double factor = fromPriorMean(v, j);
+      for (int i = 0; i < d_; ++i) pull[i] += column[i] * factor;
+    }
+  }
+
   double cost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
     double landmarks = 0;
     const double sharpness = 1 / (objective_.blur * objective_.blur);
     for (int i = 0; i < activeCount_; ++i)
       landmarks += robustCost(objective_.loss, options_.degreesOfFreedom, dimensions_, sharpness * at.squared[i]);
-    return landmarks + priorCost(state);
+    return landmarks + priorCost(state, at);
   }
 
-  double priorCost(const FitState<Real>& state) const {
-    double total = latentCost(state) + sizeDrift_ * state.camera.logScale;
+  double priorCost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
+    double total = latentCost(state, at) + sizeDrift_ * state.camera.logScale;
     if (freedom_.estimateFocal) {
       const double z = (state.camera.logFocal - freedom_.focalPrior) / options_.focalStddev;
       total += 0.5 * z * z;
@@ -171,24 +184,19 @@ class FitSolver {
     return total;
   }
 
-  double identityCost(const FitState<Real>& state) const {
-    const Real* v = state.latents.data();
-    double identity = 0;
-    if (const double* precision = priorPrecision()) {
-      for (int i = 0; i < d_; ++i) identity += priorSlope(precision, v, i) * fromPriorMean(v, i);
-    } else {
-      identity = squaredNorm(v, d_);
-    }
-    return 0.5 * priorWeight() * identity;
+  double identityCost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
+    double sum = 0;
+    for (int i = 0; i < d_; ++i) sum += at.identityPull[i] * fromPriorMean(state.latents.data(), i);
+    return 0.5 * priorWeight() * sum;
   }
 
   // Of what is the image's own: without the identity where that has the model's prior.
-  double ownCost(const FitState<Real>& state) const {
-    return latentCost(state) - (problem_->identityPrior ? 0 : identityCost(state));
+  double ownCost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
+    return latentCost(state, at) - (problem_->identityPrior ? 0 : identityCost(state, at));
   }
 
   // Of identity, expressions and nuisances.
-  double latentCost(const FitState<Real>& state) const {
+  double latentCost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
     const Real* v = state.latents.data();
     double expression = 0;
     for (int i = 0; i < e_; ++i) {
@@ -196,7 +204,7 @@ class FitSolver {
                        static_cast<double>(model_.expressionStddev()[i]);
       expression += z * z;
     }
-    double total = identityCost(state) + 0.5 * options_.expressionPrior * expression;
+    double total = identityCost(state, at) + 0.5 * options_.expressionPrior * expression;
     if (n_ > 0) total += 0.5 * squaredNorm(v + basis_.nuisanceStart, n_);
     return total;
   }
@@ -213,112 +221,145 @@ class FitSolver {
     return static_cast<double>(v[i]) - (problem_->identityPrior ? problem_->identityPrior->mean[i] : 0);
   }
 
-  double priorSlope(const double* precision, const Real* v, int i) const {
-    double sum = 0;
-    for (int j = 0; j < d_; ++j) sum += precision[static_cast<long>(i) * d_ + j] * fromPriorMean(v, j);
-    return sum;
-  }
-
   // --- Normal equations ---------------------------------------------------------------------------------------------
 
-  int unknowns() const { return d_ + poseCount_ + n_ + e_; }
-  int poseStart() const { return d_; }
-  int nuisanceColumn() const { return d_ + poseCount_; }
-  int expressionColumn() const { return d_ + poseCount_ + n_; }
+  // What the system is about besides pose and expressions: the first of the identities, the first of the nuisances.
+  // The others keep their values.
+  struct Part {
+    int identities, nuisances;
+  };
+  Part whole() const { return {d_, n_}; }
+  bool isWhole() const { return part_.identities == d_ && part_.nuisances == n_; }
 
-  // H and g of the current weights at a state that has been evaluated.
-  void linearise(const FitState<Real>& state, const FitEvaluation<Real>& at) {
-    const int n = unknowns(), ld = w_.ld;
-    for (long i = 0; i < static_cast<long>(n) * ld; ++i) w_.hessian[i] = 0;
-    for (int i = 0; i < ld; ++i) w_.gradient[i] = 0;
-    const ChartScalars s = chart(state);
-    const Sight sight = sightOf(state);
-    for (int first = 0; first < activeCount_; first += kChunkLandmarks) {
-      const int last = first + kChunkLandmarks < activeCount_ ? first + kChunkLandmarks : activeCount_;
-      int rows = 0;
-      for (int i = first; i < last; ++i, rows += dimensions_) jacobianRows(state, at, s, sight, i, rows);
-      Kernels::addGram(w_.jacobian.data(), rows, n, ld, w_.hessian.data());
-      Kernels::addGradient(w_.jacobian.data(), rows, n, ld, w_.weighted.data(), w_.gradient.data());
-    }
-    addPrior(state);
+  // Where linear algebra is most of the work, it pays to do less of it.
+  static constexpr int kCoarseIdentities = 32, kCoarseIterations = 3;
+  bool isLarge() const { return d_ + n_ >= 2 * kCoarseIdentities; }
+
+  // What the first strides are made with: the first identities, which in most models do most.
+  Part coarse() const {
+    return isLarge() && objective_.blur == 1 ? Part{d_ < kCoarseIdentities ? d_ : kCoarseIdentities, 0} : whole();
   }
 
-  // The weighted rows of landmark i. The identity's columns are the flat ones and a rank-one update.
-  void jacobianRows(const FitState<Real>& state, const FitEvaluation<Real>& at, const ChartScalars& s,
-                    const Sight& sight, int i, int row) {
-    const long landmark = w_.active[i];
-    const double* turned = at.turned.data() + 3L * i;
-    const double* residual = at.residual.data() + 3L * i;
-    LandmarkDerivative derivative;
-    differentiateLandmark(image_, objective_, options_.degreesOfFreedom, state, sight, turned, residual, at.squared[i],
-                          w_.inverseVariance[i], &derivative);
+  int unknowns() const { return expressionColumn() + e_; }
+  int poseStart() const { return part_.identities; }
+  int nuisanceColumn() const { return part_.identities + poseCount_; }
+  int expressionColumn() const { return part_.identities + poseCount_ + part_.nuisances; }
+
+  // g of the current weights at a state that has been evaluated.
+  void differentiate(const FitState<Real>& state, const FitEvaluation<Real>& at) { differentiate<false>(state, at); }
+
+  // The same, and H.
+  void linearise(const FitState<Real>& state, const FitEvaluation<Real>& at) {
+    factored_ = false;
+    differentiate<true>(state, at);
+    addPrior();
+  }
+
+  template <bool kMatrix>
+  void differentiate(const FitState<Real>& state, const FitEvaluation<Real>& at) {
+    const ChartScalars s = chart(state);
+    const Sight sight = sightOf(state);
+    Real* coefficients = w_.coefficientGradient.data();
+    for (int i = 0; i < basis_.stride; ++i) coefficients[i] = 0;
+    double pose[kPoseCapacity] = {0}, radial = 0;
+    int rows = 0;  // of the Jacobian that are not in H yet
+    for (int i = 0; i < activeCount_; ++i) {
+      const long landmark = w_.active[i];
+      const double* turned = at.turned.data() + 3L * i;
+      const double* residual = at.residual.data() + 3L * i;
+      const Real* identityPart = at.identityPart.data() + 3 * landmark;
+      LandmarkDerivative derivative;
+      differentiateLandmark(image_, objective_, options_.degreesOfFreedom, state, sight, turned, residual,
+                            at.squared[i], w_.inverseVariance[i], &derivative);
+      double shape[3] = {0};
+      for (int a = 0; a < dimensions_; ++a) {
+        const LandmarkRow row = landmarkRow(image_, derivative, a, state.rotation, turned, residual[a]);
+        for (int c = 0; c < 3; ++c) shape[c] += row.residual * row.shape[c];
+        for (int c = 0; c < poseCount_; ++c) pose[c] += row.residual * row.pose[c];
+        if (kMatrix) jacobianRow(state, s, row, identityPart, landmark, rows++);
+      }
+      const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
+      Kernels::addCombination(static_cast<Real>(shape[0]), bx, static_cast<Real>(shape[1]), bx + basis_.stride,
+                              static_cast<Real>(shape[2]), bx + 2 * basis_.stride, basis_.stride, coefficients);
+      if (inverseRadius_ > 0)
+        radial += radialDerivative(shape, s, identityPart, basis_.slack.data() + 3 * landmark, inverseRadius_);
+      const bool full = (i + 1) % kChunkLandmarks == 0 || i + 1 == activeCount_;
+      if (kMatrix && full) {
+        Kernels::gram(i >= kChunkLandmarks, w_.jacobian.data(), rows, unknowns(), w_.ld, w_.hessian.data());
+        rows = 0;
+      }
+    }
+    const Real sinc = static_cast<Real>(s.sinc), along = static_cast<Real>(radial * inverseRadius_);
+    Real* g = w_.gradient.data();
+    for (int i = 0; i < part_.identities; ++i) g[i] = sinc * coefficients[i] + along * state.latents[i];
+    for (int c = 0; c < poseCount_; ++c) g[poseStart() + c] = static_cast<Real>(pose[c]);
+    for (int i = 0; i < part_.nuisances; ++i) g[nuisanceColumn() + i] = coefficients[basis_.nuisanceStart + i];
+    for (int i = 0; i < e_; ++i) g[expressionColumn() + i] = coefficients[basis_.expressionStart + i];
+    addPriorGradient(state, at);
+  }
+
+  // One row of the Jacobian, by all unknowns. The identity's columns are the flat ones and a rank-one update.
+  void jacobianRow(const FitState<Real>& state, const ChartScalars& s, const LandmarkRow& from,
+                   const Real* identityPart, long landmark, int row) {
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
-    const int width = basis_.nuisanceStart;  // of the identity's part of a row
-    const Real* v = state.latents.data();
-    for (int a = 0; a < dimensions_; ++a) {
-      Real* out = w_.jacobian.data() + static_cast<long>(row + a) * w_.ld;
-      const LandmarkRow from = landmarkRow(image_, derivative, a, state.rotation, turned, residual[a]);
-      const double* g = from.shape;
-      Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
-                       static_cast<Real>(s.sinc * g[2]), bz, width, out);
-      if (inverseRadius_ > 0) {
-        const double radial = radialDerivative(g, s, at.identityPart.data() + 3 * landmark,
-                                               basis_.slack.data() + 3 * landmark, inverseRadius_);
-        Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), v, width, out);
-      }
-      // Each part overwrites the padding behind the one before.
-      Real* pose = out + poseStart();
-      for (int c = 0; c < poseCount_; ++c) pose[c] = static_cast<Real>(from.pose[c]);
-      const auto linear = [&](int begin, int end, Real* to) {
-        Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
-                         static_cast<Real>(g[2]), bz + begin, end - begin, to);
-      };
-      if (n_ > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
-      if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
-      for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
-      w_.weighted[row + a] = static_cast<Real>(from.residual);
+    const int width = (part_.identities + 15) / 16 * 16;  // within the identity's part of a row
+    const double* g = from.shape;
+    Real* out = w_.jacobian.data() + static_cast<long>(row) * w_.ld;
+    Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
+                     static_cast<Real>(s.sinc * g[2]), bz, width, out);
+    if (inverseRadius_ > 0) {
+      const double radial = radialDerivative(g, s, identityPart, basis_.slack.data() + 3 * landmark, inverseRadius_);
+      Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), state.latents.data(), width, out);
     }
+    // Each part overwrites the padding behind the one before.
+    for (int c = 0; c < poseCount_; ++c) out[poseStart() + c] = static_cast<Real>(from.pose[c]);
+    const auto linear = [&](int begin, int end, Real* to) {
+      Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
+                       static_cast<Real>(g[2]), bz + begin, end - begin, to);
+    };
+    if (part_.nuisances > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
+    if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
+    for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
   }
 
-  void addPrior(const FitState<Real>& state) {
-    const int ld = w_.ld;
+  // The priors' part of g,
+  void addPriorGradient(const FitState<Real>& state, const FitEvaluation<Real>& at) {
     const Real* v = state.latents.data();
-    Real* h = w_.hessian.data();
     Real* g = w_.gradient.data();
-    if (const double* precision = priorPrecision()) {
-      for (int i = 0; i < d_; ++i) {
-        g[i] += static_cast<Real>(priorWeight() * priorSlope(precision, v, i));
-        for (int j = i; j < d_; ++j)
-          h[static_cast<long>(i) * ld + j] +=
-              static_cast<Real>(priorWeight() * precision[static_cast<long>(i) * d_ + j]);
-      }
-    } else {
-      for (int i = 0; i < d_; ++i) {
-        h[static_cast<long>(i) * ld + i] += static_cast<Real>(options_.identityPrior);
-        g[i] += static_cast<Real>(options_.identityPrior) * v[i];
-      }
-    }
+    for (int i = 0; i < part_.identities; ++i) g[i] += static_cast<Real>(priorWeight() * at.identityPull[i]);
     if (image_) g[poseStart() + 5] += static_cast<Real>(sizeDrift_);
-    if (freedom_.estimateFocal) {
-      const int at = poseStart() + 6;
-      const double precision = 1 / (options_.focalStddev * options_.focalStddev);
-      h[static_cast<long>(at) * ld + at] += static_cast<Real>(precision);
-      g[at] += static_cast<Real>(precision * (state.camera.logFocal - freedom_.focalPrior));
+    if (freedom_.estimateFocal)
+      g[poseStart() + 6] += static_cast<Real>(focalPrecision() * (state.camera.logFocal - freedom_.focalPrior));
+    for (int i = 0; i < part_.nuisances; ++i) g[nuisanceColumn() + i] += v[basis_.nuisanceStart + i];
+    for (int i = 0; i < e_; ++i)
+      g[expressionColumn() + i] +=
+          expressionPrecision(i) * (v[basis_.expressionStart + i] - static_cast<Real>(model_.expressionMean()[i]));
+  }
+
+  // and of H.
+  void addPrior() {
+    const int ld = w_.ld;
+    const auto add = [&](int i, int j, double precision) {
+      w_.hessian[static_cast<long>(i) * ld + j] += static_cast<Real>(precision);
+    };
+    const double* precision = priorPrecision();
+    for (int i = 0; i < part_.identities; ++i) {
+      if (!precision) add(i, i, options_.identityPrior);
+      for (int j = i; precision && j < part_.identities; ++j)
+        add(i, j, priorWeight() * precision[static_cast<long>(i) * d_ + j]);
     }
-    for (int i = 0; i < n_; ++i) {
-      const int at = nuisanceColumn() + i;
-      h[static_cast<long>(at) * ld + at] += 1;
-      g[at] += v[basis_.nuisanceStart + i];
-    }
-    for (int i = 0; i < e_; ++i) {
-      const int at = expressionColumn() + i;
-      const double stddev = model_.expressionStddev()[i];
-      const Real precision = static_cast<Real>(options_.expressionPrior / (stddev * stddev));
-      h[static_cast<long>(at) * ld + at] += precision;
-      g[at] += precision * (v[basis_.expressionStart + i] - static_cast<Real>(model_.expressionMean()[i]));
-    }
+    if (freedom_.estimateFocal) add(poseStart() + 6, poseStart() + 6, focalPrecision());
+    for (int i = nuisanceColumn(); i < expressionColumn(); ++i) add(i, i, 1);
+    for (int i = 0; i < e_; ++i) add(expressionColumn() + i, expressionColumn() + i, expressionPrecision(i));
+  }
+
+  double focalPrecision() const { return 1 / (options_.focalStddev * options_.focalStddev); }
+
+  Real expressionPrecision(int i) const {
+    const double stddev = model_.expressionStddev()[i];
+    return static_cast<Real>(options_.expressionPrior / (stddev * stddev));
   }
 
   // --- Step ---------------------------------------------------------------------------------------------------------
@@ -327,14 +368,19 @@ class FitSolver {
   // definite.
   bool solveStep(const FitState<Real>& state, double damping) {
     const int n = unknowns(), ld = w_.ld, eliminated = expressionColumn();
-    for (int i = 0; i < n; ++i) {
-      const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
-      Real* to = w_.damped.data() + static_cast<long>(i) * ld;
-      for (int j = i; j < ld; ++j) to[j] = from[j];
-      to[i] *= static_cast<Real>(1 + damping);
+    if (!factored_) {
+      for (int i = 0; i < n; ++i) {
+        const Real* from = w_.hessian.data() + static_cast<long>(i) * ld;
+        Real* to = w_.damped.data() + static_cast<long>(i) * ld;
+        for (int j = i; j < ld; ++j) to[j] = from[j];
+        to[i] *= static_cast<Real>(1 + damping);
+      }
+      if (!Kernels::factor(w_.damped.data(), n, eliminated, ld)) return false;
+      factored_ = true;
+      copied_ = false;
+      factoredDamping_ = damping;
     }
     for (int i = 0; i < ld; ++i) w_.step[i] = i < n ? -w_.gradient[i] : 0;
-    if (!Kernels::factor(w_.damped.data(), n, eliminated, ld)) return false;
     Kernels::forward(w_.damped.data(), n, eliminated, ld, w_.step.data());
     if (e_ > 0 && !solveExpression(state)) return false;
     Kernels::backward(w_.damped.data(), n, eliminated, ld, w_.step.data());
@@ -344,13 +390,14 @@ class FitSolver {
   bool solveExpression(const FitState<Real>& state) {
     const int ld = w_.ld, first = expressionColumn(), sld = w_.expressionLd;
     Real* s = w_.schur.data();
-    for (int i = 0; i < e_; ++i) {
+    for (int i = 0; i < e_ && !copied_; ++i) {
       const Real* row = w_.damped.data() + static_cast<long>(first + i) * ld + first;
       for (int j = i; j < e_; ++j) {
         s[static_cast<long>(i) * sld + j] = row[j];
         s[static_cast<long>(j) * sld + i] = row[j];
       }
     }
+    copied_ = true;
     Real* b = w_.boxVectors.data();
     Real* lower = b + sld;
     Real* upper = lower + sld;
@@ -380,7 +427,7 @@ class FitSolver {
   double stepFraction() const {
     double step[kPoseCapacity];
     poseStep(step);
-    const double arc = inverseRadius_ > 0 ? sqrt(squaredNorm(w_.step.data(), d_)) * inverseRadius_ : 0;
+    const double arc = inverseRadius_ > 0 ? sqrt(squaredNorm(w_.step.data(), part_.identities)) * inverseRadius_ : 0;
     return trustedFraction(freedom_, arc, step);
   }
 
@@ -402,7 +449,7 @@ class FitSolver {
   void retract(const FitState<Real>& from, double fraction, FitState<Real>& to) const {
     const Real f = static_cast<Real>(fraction);
     Real* v = to.latents.data();
-    for (int i = 0; i < d_; ++i) v[i] = from.latents[i] + f * w_.step[i];
+    for (int i = 0; i < d_; ++i) v[i] = i < part_.identities ? from.latents[i] + f * w_.step[i] : from.latents[i];
     if (inverseRadius_ > 0) {
       const double most = largestTangent_;
       const double norm = sqrt(squaredNorm(v, d_));
@@ -411,7 +458,7 @@ class FitSolver {
     }
     for (int i = 0; i < n_; ++i) {
       const int at = basis_.nuisanceStart + i;
-      v[at] = from.latents[at] + f * w_.step[nuisanceColumn() + i];
+      v[at] = i < part_.nuisances ? from.latents[at] + f * w_.step[nuisanceColumn() + i] : from.latents[at];
     }
     for (int i = 0; i < e_; ++i) {
       Real value = from.latents[basis_.expressionStart + i] + f * w_.step[expressionColumn() + i];
@@ -440,10 +487,15 @@ class FitSolver {
     solution.initialCost = currentCost();
     objective_ = descent.objective;
     descent.value = currentCost();
+    part_ = problem_->seed ? whole() : coarse();
     for (; descent.iteration < options_.maxIterations; ++descent.iteration) {
       if (sharpenObjective(options_.loss, &descent)) {
         objective_ = descent.objective;
         descent.value = currentCost();
+      }
+      if (!isWhole() && (descent.settled || descent.iteration >= kCoarseIterations)) {
+        part_ = whole();
+        descent.settled = false;
       }
       if (descent.settled) break;
       linearise(w_.states[current_], w_.evaluations[current_]);
@@ -451,12 +503,14 @@ class FitSolver {
         solution.failure = FitFailure::kNumerical;
         return;
       }
+      reuseFactors(&descent);
     }
     solution.iterations = descent.iteration;
     const bool converged = reachedObjective(options_.loss, descent) && descent.settled;
     solution.status = converged ? FitStatus::kConverged : FitStatus::kMaxIterations;
-    if (!reachedObjective(options_.loss, descent)) {
-      // The iterations ran out on the way to the objective: what is reported is about the objective all the same.
+    if (!reachedObjective(options_.loss, descent) || !isWhole()) {
+      // The iterations ran out on the way: what is reported is about the whole objective all the same.
+      part_ = whole();
       objective_ = {options_.loss, 1};
       descent.value = currentCost();
       linearise(w_.states[current_], w_.evaluations[current_]);
@@ -473,22 +527,48 @@ class FitSolver {
   // From the current linearisation to a state that is better, or until there is nothing more to gain. False where the
   // system cannot be solved.
   bool descend(Descent* descent) {
-    const FitState<Real>& state = w_.states[current_];
-    FitState<Real>& trial = w_.states[1 - current_];
     for (bool accepted = false; !accepted && !descent->settled;) {
-      if (!solveStep(state, descent->damping)) {
-        if (!dampHarder(descent)) return false;
-        continue;
-      }
-      const double fraction = stepFraction();
-      const double predicted = predictedDecrease(fraction);
-      retract(state, fraction, trial);
-      const bool valid = evaluate(trial, w_.evaluations[1 - current_]);
-      const double trialValue = valid ? cost(trial, w_.evaluations[1 - current_]) : HUGE_VAL;
-      accepted = judgeStep(options_.costTolerance, predicted, trialValue, descent);
-      if (accepted) current_ = 1 - current_;
+      factored_ = false;
+      if (solveStep(w_.states[current_], descent->damping))
+        accepted = makeStep(descent);
+      else if (!dampHarder(descent))
+        return false;
     }
     return true;
+  }
+
+  // More steps by the factors in hand, each with a new gradient: linear algebra is most of the work, and near the
+  // optimum H hardly changes. Not while the objective does, not after large strides, and not while damping holds steps
+  // back: the gain tells how far H is off along the last step only.
+  void reuseFactors(Descent* descent) {
+    constexpr double kMostError = 0.3, kMostDecrease = 0.1, kMostDamping = 1e-3;
+    constexpr int kMostSteps = 6;
+    if (!isLarge() || !isWhole() || !reachedObjective(options_.loss, *descent) || factoredDamping_ > kMostDamping)
+      return;
+    for (int i = 0; i < kMostSteps; ++i) {
+      if (descent->settled || !(fabs(1 - gain_) < kMostError) || descent->decrease > kMostDecrease) return;
+      differentiate(w_.states[current_], w_.evaluations[current_]);
+      if (!solveStep(w_.states[current_], factoredDamping_)) return;
+      const Descent before = *descent;
+      if (makeStep(descent)) continue;
+      // H may be to blame, not its damping.
+      if (!descent->settled) *descent = before;
+      return;
+    }
+  }
+
+  // Tries the step in hand: true where it is taken.
+  bool makeStep(Descent* descent) {
+    const FitState<Real>& state = w_.states[current_];
+    FitState<Real>& trial = w_.states[1 - current_];
+    const double fraction = stepFraction(), predicted = predictedDecrease(fraction), value = descent->value;
+    retract(state, fraction, trial);
+    const bool valid = evaluate(trial, w_.evaluations[1 - current_]);
+    const double trialValue = valid ? cost(trial, w_.evaluations[1 - current_]) : HUGE_VAL;
+    const bool accepted = judgeStep(options_.costTolerance, predicted, trialValue, descent);
+    gain_ = accepted && fraction == 1 ? (value - trialValue) / predicted : 0;
+    if (accepted) current_ = 1 - current_;
+    return accepted;
   }
 
   // The standard deviation of the identity's place on the sphere, in radians: sqrt(trace C) / r, C the posterior
@@ -572,7 +652,8 @@ class FitSolver {
   void report(FitSolution& solution) {
     if (solution.seed)
       writeSeed(basis_, w_.states[current_], solution.failure == FitFailure::kNone ? noise_ : NAN,
-                2 * ownCost(w_.states[current_]), w_.states[current_].latents.data(), solution.seed);
+                2 * ownCost(w_.states[current_], w_.evaluations[current_]), w_.states[current_].latents.data(),
+                solution.seed);
     if (solution.failure == FitFailure::kNone) {
       // The weights are the likelihood's; all else is of the face that is reported, without its nuisances.
       const double full = robustWeight(objective_.loss, options_.degreesOfFreedom, dimensions_, 0);
@@ -651,12 +732,11 @@ class FitSolver {
     constexpr double kDamping = 1e-3;
     withoutNuisances();
     current_ = 1 - current_;
+    part_ = {0, 0};
     double value = cost(w_.states[current_], w_.evaluations[current_]);
     for (int step = 0; step < kSteps; ++step) {
       const FitState<Real>& state = w_.states[current_];
       linearise(state, w_.evaluations[current_]);
-      hold(0, d_);
-      hold(nuisanceColumn(), nuisanceColumn() + n_);
       if (!solveStep(state, kDamping)) return;
       FitState<Real>& trial = w_.states[1 - current_];
       retract(state, stepFraction(), trial);
@@ -665,17 +745,6 @@ class FitSolver {
       if (!(trialValue < value)) return;
       current_ = 1 - current_;
       value = trialValue;
-    }
-  }
-
-  // Takes unknowns out of the system: their step will be zero.
-  void hold(int first, int last) {
-    const int n = unknowns(), ld = w_.ld;
-    for (int i = first; i < last; ++i) {
-      for (int j = 0; j < i; ++j) w_.hessian[static_cast<long>(j) * ld + i] = 0;
-      for (int j = i; j < n; ++j) w_.hessian[static_cast<long>(i) * ld + j] = 0;
-      w_.hessian[static_cast<long>(i) * ld + i] = 1;
-      w_.gradient[i] = 0;
     }
   }
 
@@ -711,6 +780,12 @@ class FitSolver {
   double sizeDrift_ = 0;
   bool settles_ = true;  // the tests look at the optimum itself
   int current_ = 0;
+  Part part_ = {0, 0};
+  bool fresh_ = false;  // whether H is the current state's
+  bool factored_ = false;  // whether `damped` holds the factors of H
+  bool copied_ = false;  // whether `schur` is theirs
+  double factoredDamping_ = 0;
+  double gain_ = 0;  // of the last step over what was predicted; 0 where it was cut short
 };
 
 }  // namespace

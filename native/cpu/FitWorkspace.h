@@ -10,7 +10,7 @@
 namespace sfm {
 
 constexpr int kChunkLandmarks =
-    64;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
+    72;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
 constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot
 constexpr int kColumnMultiple = 32;
 constexpr int kInverseStrip = 128;   // columns of the inverse factor formed at a time
@@ -24,6 +24,7 @@ struct FitEvaluation {
   AlignedBuffer<double> turned;      // [L,3] R S (image) or R S + t (scan)
   AlignedBuffer<double> residual;    // [L,3] predicted - observed, pixels or mm
   AlignedBuffer<double> squared;     // [L] normalised squared residual
+  AlignedBuffer<double> identityPull;  // [D] C^-1 v
 };
 
 // The unknowns of one face.
@@ -44,6 +45,7 @@ struct FitWorkspace {
       evaluation.turned = AlignedBuffer<double>(3 * landmarks);
       evaluation.residual = AlignedBuffer<double>(3 * landmarks);
       evaluation.squared = AlignedBuffer<double>(landmarks);
+      evaluation.identityPull = AlignedBuffer<double>(static_cast<size_t>(basis.tangentCount));
     }
     for (FitState<Real>& state : states) state.latents = AlignedBuffer<Real>(static_cast<size_t>(basis.stride));
     linearPart = AlignedBuffer<Real>(3 * landmarks);
@@ -51,10 +53,10 @@ struct FitWorkspace {
     inverseVariance = AlignedBuffer<double>(landmarks);
     posePoints = AlignedBuffer<PosePoint>(landmarks);
     jacobian = AlignedBuffer<Real>(static_cast<size_t>(3 * kChunkLandmarks + 1) * ld);
-    weighted = AlignedBuffer<Real>(3 * kChunkLandmarks);
     hessian = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
     damped = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
     inverse = AlignedBuffer<Real>(static_cast<size_t>(ld) * kInverseStrip);
+    coefficientGradient = AlignedBuffer<Real>(static_cast<size_t>(basis.stride));
     gradient = AlignedBuffer<Real>(static_cast<size_t>(ld));
     step = AlignedBuffer<Real>(static_cast<size_t>(ld));
     schur = AlignedBuffer<Real>(static_cast<size_t>(expressionLd + kRowSlack) * expressionLd);
@@ -75,9 +77,9 @@ struct FitWorkspace {
   AlignedBuffer<double> inverseVariance;   // [active] confidence / sigma^2
   AlignedBuffer<PosePoint> posePoints;     // [active]
   AlignedBuffer<Real> jacobian;            // [3 chunk][ld] weighted rows
-  AlignedBuffer<Real> weighted;            // [3 chunk] weighted residuals
   AlignedBuffer<Real> hessian, damped;     // [ld + slack][ld]
   AlignedBuffer<Real> inverse;             // [ld][kInverseStrip] columns of the inverse factor
+  AlignedBuffer<Real> coefficientGradient;  // [stride] by the coefficients of a row of the landmark basis
   AlignedBuffer<Real> gradient, step;      // [ld]
   AlignedBuffer<Real> schur, boxWork, boxVectors;
   AlignedBuffer<int> boxIndex;

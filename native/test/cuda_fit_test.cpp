@@ -338,7 +338,8 @@ CASE(options_are_kept) {
       const double* expected = cpu->records.data() + i * kRecordSize;
       CHECK_EQUAL(fit.unsolved[i], 0);
       CHECK_EQUAL(fit.record(i)[kRecordStatus], expected[kRecordStatus]);
-      CHECK_EQUAL(fit.record(i)[kRecordIterations], expected[kRecordIterations]);
+      // The order of sums may decide on the last one.
+      CHECK_NEAR(fit.record(i)[kRecordIterations], expected[kRecordIterations], 1);
       CHECK_NEAR(fit.record(i)[kRecordFinalCost], expected[kRecordFinalCost], 1e-4 * expected[kRecordFinalCost]);
       CHECK_NEAR(fit.record(i)[kRecordUncertainty], expected[kRecordUncertainty], 1e-3 * expected[kRecordUncertainty]);
       CHECK_NEAR(fit.record(i)[kRecordRmse], expected[kRecordRmse], 1e-3 * expected[kRecordRmse]);

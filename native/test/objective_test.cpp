@@ -72,6 +72,8 @@ struct FitSolverProbe {
     evaluate();
     solver.linearise(state(), workspace.evaluations[solver.current_]);
   }
+  // The system about the first identities and nuisances only.
+  void restrictTo(int identities, int nuisances) { solver.part_ = {identities, nuisances}; }
   double gradient(int i) const { return workspace.gradient[i]; }
   double hessian(int i, int j) const {
     return workspace.hessian[static_cast<size_t>(std::min(i, j)) * workspace.ld + std::max(i, j)];
@@ -435,6 +437,42 @@ CASE(gradient_vanishes_at_the_optimum) {
   note("largest relative decrement ", worst);
 }
 
+// The system of some of the unknowns is the whole system's rows and columns.
+CASE(part_of_the_system_is_the_system_of_a_part) {
+  for (const Setting& setting : settings()) {
+    Bench bench(setting);
+    FitSolverProbe& probe = bench.probe;
+    probe.linearise();
+    const int d = bench.scene.model->tangentCount(), n = bench.scene.basis().nuisanceCount;
+    const int pose = probe.nuisanceColumn() - probe.poseStart(), e = probe.unknowns() - probe.expressionColumn();
+    std::vector<double> gradient, hessian;
+    const int all = probe.unknowns();
+    for (int a = 0; a < all; ++a) {
+      gradient.push_back(probe.gradient(a));
+      for (int b = 0; b < all; ++b) hessian.push_back(probe.hessian(a, b));
+    }
+    for (const int identities : {0, 3, d}) {
+      for (const int nuisances : {0, n}) {
+        const Scope scope(setting.name, ", ", identities, " identities, ", nuisances, " nuisances");
+        probe.restrictTo(identities, nuisances);
+        probe.linearise();
+        std::vector<int> kept;
+        for (int i = 0; i < all; ++i)
+          if (i < identities || (i >= d && i < d + pose + nuisances) || i >= all - e) kept.push_back(i);
+        CHECK_EQUAL(probe.unknowns(), static_cast<int>(kept.size()));
+        for (int a = 0; a < probe.unknowns(); ++a) {
+          CHECK_NEAR(probe.gradient(a), gradient[static_cast<size_t>(kept[a])], 1e-12);
+          for (int b = a; b < probe.unknowns(); ++b) {
+            const double expected = hessian[static_cast<size_t>(kept[a]) * all + kept[b]];
+            CHECK_NEAR(probe.hessian(a, b), expected, 1e-12 * (1 + std::fabs(expected)));
+          }
+        }
+      }
+    }
+    probe.restrictTo(d, n);
+  }
+}
+
 CASE(uncertainty_is_the_trace_of_the_whole_inverse) {
   double worst = 0;
   for (Setting setting : settings()) {
@@ -456,6 +494,43 @@ CASE(uncertainty_is_the_trace_of_the_whole_inverse) {
     CHECK_NEAR(fitted.uncertainty, expected, 1e-6 * expected);
   }
   note("worst relative difference ", worst);
+}
+
+// Large systems take short cuts: few identities at first, and factors that serve for several steps. Their end is the
+// same: a Newton step, as far as it would go, gains no more than the tolerance, and the uncertainty is nearly that of the
+// optimum.
+CASE(large_systems_reach_the_optimum) {
+  double worstGain = 0, worstUncertainty = 0;
+  for (Setting setting : settings()) {
+    if (setting.model.turned || setting.model.expressions == 0) continue;
+    setting.model.tangent = 58;
+    setting.model.expressions = 9;
+    if (setting.model.withinIdentity == 0) setting.model.tangent = 66;
+    Bench bench(setting, 40);
+    Observation observation = bench.scene.observation(bench.scene.draw(setting.view), setting.view);
+    if (setting.estimateFocal) observation.problem.focal = kUnknown;
+    Fitted fitted(*bench.scene.model, bench.scene.basis());
+    FitSolverProbe& probe = bench.probe;
+    probe.solve(observation.view(), fitted);
+    CHECK_EQUAL(fitted.status, FitStatus::kConverged);
+    const int n = probe.unknowns(), d = setting.model.tangent;
+    CHECK_EQUAL(n, bench.scene.coordinates(setting.estimateFocal));
+    const std::vector<double> covariance =
+        inverse(normalMatrix(probe, bench.scene, setting.view.scan, setting.estimateFocal), n);
+    probe.linearise();
+    double decrement = 0, trace = 0;
+    for (int i = 0; i < n; ++i) {
+      for (int j = 0; j < n; ++j)
+        decrement += 0.5 * probe.gradient(i) * covariance[static_cast<size_t>(i) * n + j] * probe.gradient(j);
+      if (i < d) trace += covariance[static_cast<size_t>(i) * n + i];
+    }
+    worstGain = std::max(worstGain, decrement / fitted.finalCost);
+    CHECK_AT_MOST(decrement, 1e-6 * fitted.finalCost);
+    const double expected = std::sqrt(trace) / (setting.model.spherical ? bench.scene.model->radius() : std::sqrt(d));
+    worstUncertainty = std::max(worstUncertainty, std::fabs(fitted.uncertainty - expected) / expected);
+    CHECK_NEAR(fitted.uncertainty, expected, 0.02 * expected);
+  }
+  note("largest relative decrement ", worstGain, ", worst relative difference of the uncertainty ", worstUncertainty);
 }
 
 // What training is told about a fit: whitened rows by the landmarks' points and by the pose, and what was left.

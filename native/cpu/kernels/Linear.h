@@ -13,7 +13,7 @@ namespace {
 
 struct SimdKernels {
   using Real = float;
-  static constexpr int kTileColumns = Vec::kLanes * Vec::kTileVectors;
+  static constexpr int kTile = Vec::kLanes * Vec::kTileVectors;  // rows and columns of a register tile
   static constexpr int kInverseColumns = 8 * Vec::kLanes;
 
   // out[i] = rows[i][0..n) . x, for `count` rows of floats; n a multiple of 16, x padded with zeros.
@@ -50,6 +50,15 @@ struct SimdKernels {
       store(out + i, multiplyAdd(va, load(x + i), multiplyAdd(vb, load(y + i), multiply(vc, load(z + i)))));
   }
 
+  // out += a x + b y + c z; n a multiple of the lanes.
+  static void addCombination(float a, const float* x, float b, const float* y, float c, const float* z, int n,
+                             float* out) {
+    const Vec va = broadcast(a), vb = broadcast(b), vc = broadcast(c);
+    for (int i = 0; i < n; i += Vec::kLanes)
+      store(out + i,
+            multiplyAdd(va, load(x + i), multiplyAdd(vb, load(y + i), multiplyAdd(vc, load(z + i), load(out + i)))));
+  }
+
   // y += a x; n a multiple of the lanes.
   static void addScaled(float a, const float* x, int n, float* y) {
     const Vec va = broadcast(a);
@@ -60,71 +69,128 @@ struct SimdKernels {
     Vec s = zero();
     int i = 0;
     for (; i + Vec::kLanes <= n; i += Vec::kLanes) s = multiplyAdd(load(a + i), load(b + i), s);
-    float result = sum(s);
-    for (; i < n; ++i) result += a[i] * b[i];
-    return result;
+    if (i < n) s = multiplyAdd(loadFirst(a + i, n - i), loadFirst(b + i, n - i), s);
+    return sum(s);
   }
 
-  // One register tile of C +-= P^T P: rows i0.., columns j0.. of C, over the `m` rows of P.
+  // A square block of a matrix in registers.
+  struct Tile {
+    Vec row[kTile][Vec::kTileVectors];
+  };
+
+  static SFM_ALWAYS_INLINE void clearTile(Tile& t) {
+    for (int i = 0; i < kTile; ++i)
+      for (int j = 0; j < Vec::kTileVectors; ++j) t.row[i][j] = zero();
+  }
+
+  static SFM_ALWAYS_INLINE void loadTile(const float* c, int ld, Tile& t) {
+    for (int i = 0; i < kTile; ++i)
+      for (int j = 0; j < Vec::kTileVectors; ++j) t.row[i][j] = load(c + static_cast<long>(i) * ld + j * Vec::kLanes);
+  }
+
+  static SFM_ALWAYS_INLINE void storeTile(const Tile& t, int rows, int ld, float* c) {
+    for (int i = 0; i < kTile; ++i)
+      for (int j = 0; j < Vec::kTileVectors; ++j)
+        if (i < rows) store(c + static_cast<long>(i) * ld + j * Vec::kLanes, t.row[i][j]);
+  }
+
+  // t +-= A^T B for the columns a of A and b of B, each `m` rows deep.
   template <bool kSubtract>
-  static SFM_ALWAYS_INLINE void tile(const float* SFM_RESTRICT p, int m, int ld, int i0, int j0,
-                                     float* SFM_RESTRICT c) {
-    constexpr int kRows = Vec::kTileRows, kVectors = Vec::kTileVectors;
-    Vec s[kRows][kVectors];
-    for (int i = 0; i < kRows; ++i)
-      for (int j = 0; j < kVectors; ++j) s[i][j] = load(c + static_cast<long>(i0 + i) * ld + j0 + j * Vec::kLanes);
-    for (int k = 0; k < m; ++k) {
-      const float* row = p + static_cast<long>(k) * ld;
-      Vec b[kVectors];
-      for (int j = 0; j < kVectors; ++j) b[j] = load(row + j0 + j * Vec::kLanes);
-      for (int i = 0; i < kRows; ++i) {
-        const Vec a = broadcast(row[i0 + i]);
-        for (int j = 0; j < kVectors; ++j)
-          s[i][j] = kSubtract ? negativeMultiplyAdd(a, b[j], s[i][j]) : multiplyAdd(a, b[j], s[i][j]);
+  static SFM_ALWAYS_INLINE void addProduct(const float* a, const float* b, int m, int ld, Tile& t) {
+    for (int k = 0; k < m; ++k, a += ld, b += ld) {
+      Vec right[Vec::kTileVectors];
+      for (int j = 0; j < Vec::kTileVectors; ++j) right[j] = load(b + j * Vec::kLanes);
+      for (int i = 0; i < kTile; ++i) {
+        const Vec left = broadcast(a[i]);
+        for (int j = 0; j < Vec::kTileVectors; ++j)
+          t.row[i][j] =
+              kSubtract ? negativeMultiplyAdd(left, right[j], t.row[i][j]) : multiplyAdd(left, right[j], t.row[i][j]);
       }
     }
-    for (int i = 0; i < kRows; ++i)
-      for (int j = 0; j < kVectors; ++j) store(c + static_cast<long>(i0 + i) * ld + j0 + j * Vec::kLanes, s[i][j]);
   }
 
-  // Upper triangle of C[first.., first..] +-= P^T P, for n columns.
-  template <bool kSubtract>
-  static void symmetricProduct(const float* p, int m, int ld, int first, int n, float* c) {
-    for (int i0 = first; i0 < n; i0 += Vec::kTileRows)
-      for (int j0 = i0 / kTileColumns * kTileColumns; j0 < n; j0 += kTileColumns) tile<kSubtract>(p, m, ld, i0, j0, c);
-  }
-
-  static void addGram(const float* j, int m, int n, int ld, float* h) { symmetricProduct<false>(j, m, ld, 0, n, h); }
-
-  // g += J^T r.
-  static void addGradient(const float* j, int m, int n, int ld, const float* r, float* g) {
-    const int padded = (n + Vec::kLanes - 1) / Vec::kLanes * Vec::kLanes;
-    for (int k = 0; k < m; ++k) addScaled(r[k], j + static_cast<long>(k) * ld, padded, g);
+  // Upper triangle of H = J^T J, or H += J^T J, for the n columns and m rows of J. By columns of tiles: theirs of J stay in
+  // the first-level cache. A function of its own: inside a larger one, compilers have been seen to spill the tile.
+  SFM_NEVER_INLINE static void gram(bool add, const float* jacobian, int m, int n, int ld, float* h) {
+    for (int j = 0; j < n; j += kTile)
+      for (int i = 0; i <= j; i += kTile) {
+        Tile t;
+        float* c = h + static_cast<long>(i) * ld + j;
+        if (add)
+          loadTile(c, ld, t);
+        else
+          clearTile(t);
+        addProduct<false>(jacobian + i, jacobian + j, m, ld, t);
+        storeTile(t, kTile, ld, c);
+      }
   }
 
   // H = U^T U in place, for the first `eliminated` rows; the rest of the upper triangle becomes their Schur complement.
-  // False where a pivot is not positive.
-  static bool factor(float* h, int n, int eliminated, int ld) {
-    constexpr int kBlock = 16;
-    for (int k0 = 0; k0 < eliminated; k0 += kBlock) {
-      const int k1 = k0 + kBlock < eliminated ? k0 + kBlock : eliminated;
-      for (int k = k0; k < k1; ++k) {
-        float* pivotRow = h + static_cast<long>(k) * ld;
-        const float pivot = pivotRow[k];
-        if (!(pivot > 0)) return false;
-        const Vec inverse = broadcast(1 / sqrtf(pivot));
-        for (int j = k / Vec::kLanes * Vec::kLanes; j < n; j += Vec::kLanes)
-          store(pivotRow + j, multiply(inverse, load(pivotRow + j)));
-        for (int i = k + 1; i < k1; ++i) {
-          float* row = h + static_cast<long>(i) * ld;
-          const Vec f = broadcast(pivotRow[i]);
-          for (int j = i / Vec::kLanes * Vec::kLanes; j < n; j += Vec::kLanes)
-            store(row + j, negativeMultiplyAdd(f, load(pivotRow + j), load(row + j)));
-        }
+  // False where a pivot is not positive. Row by row of tiles, each of which is read and written once: what the rows above
+  // take from it is summed up in registers.
+  SFM_NEVER_INLINE static bool factor(float* h, int n, int eliminated, int ld) {
+    for (int k = 0; k < eliminated; k += kTile) {
+      const int rows = k + kTile < eliminated ? kTile : eliminated - k;
+      float* diagonal = h + static_cast<long>(k) * ld + k;
+      Tile t;
+      loadTile(diagonal, ld, t);
+      addProduct<true>(h + k, h + k, k, ld, t);
+      storeTile(t, rows, ld, diagonal);
+      float inverse[kTile];
+      if (!factorDiagonal(diagonal, rows, ld, inverse)) return false;
+      for (int j = k + kTile; j < n; j += kTile) {
+        float* c = h + static_cast<long>(k) * ld + j;
+        loadTile(c, ld, t);
+        addProduct<true>(h + k, h + j, k, ld, t);
+        solveTile(diagonal, inverse, rows, ld, t);
+        storeTile(t, rows, ld, c);
       }
-      symmetricProduct<true>(h + static_cast<long>(k0) * ld, k1 - k0, ld, k1, n, h);
+    }
+    for (int i = eliminated; i < n; i += kTile)
+      for (int j = i / kTile * kTile; j < n; j += kTile) {
+        Tile t;
+        float* c = h + static_cast<long>(i) * ld + j;
+        loadTile(c, ld, t);
+        addProduct<true>(h + i, h + j, eliminated, ld, t);
+        storeTile(t, kTile, ld, c);
+      }
+    return true;
+  }
+
+  // The same for one tile on the diagonal, of which only that many rows count. `inverse`: of U's diagonal.
+  static bool factorDiagonal(float* h, int rows, int ld, float* inverse) {
+    for (int k = 0; k < rows; ++k) {
+      float* pivotRow = h + static_cast<long>(k) * ld;
+      if (!(pivotRow[k] > 0)) return false;
+      inverse[k] = 1 / sqrtf(pivotRow[k]);
+      const Vec scale = broadcast(inverse[k]);
+      Vec pivots[Vec::kTileVectors];
+      for (int j = 0; j < Vec::kTileVectors; ++j) {
+        pivots[j] = multiply(scale, load(pivotRow + j * Vec::kLanes));
+        store(pivotRow + j * Vec::kLanes, pivots[j]);
+      }
+      for (int i = k + 1; i < rows; ++i) {
+        float* row = h + static_cast<long>(i) * ld;
+        const Vec factor = broadcast(pivotRow[i]);
+        for (int j = 0; j < Vec::kTileVectors; ++j)
+          store(row + j * Vec::kLanes, negativeMultiplyAdd(factor, pivots[j], load(row + j * Vec::kLanes)));
+      }
     }
     return true;
+  }
+
+  // t <- U^-T t for the factor of a tile on the diagonal.
+  static SFM_ALWAYS_INLINE void solveTile(const float* u, const float* inverse, int rows, int ld, Tile& t) {
+    for (int k = 0; k < kTile; ++k) {
+      if (k >= rows) break;
+      const Vec scale = broadcast(inverse[k]);
+      for (int j = 0; j < Vec::kTileVectors; ++j) t.row[k][j] = multiply(scale, t.row[k][j]);
+      const float* row = u + static_cast<long>(k) * ld;
+      for (int i = k + 1; i < kTile; ++i) {
+        const Vec factor = broadcast(row[i]);
+        for (int j = 0; j < Vec::kTileVectors; ++j) t.row[i][j] = negativeMultiplyAdd(factor, t.row[k][j], t.row[i][j]);
+      }
+    }
   }
 
   // Solves U^T y = b for the first `eliminated` entries of b and takes their part out of the rest.
@@ -145,11 +211,33 @@ struct SimdKernels {
     }
   }
 
-  // Solves U x = b for the first `rows` entries, the entries rows..n of x being given in b.
+  // Solves U x = b for the first `rows` entries, the entries rows..n of x being given in b. Blocks of rows from the
+  // bottom up: first all that is known is taken out of a block, then it is solved.
   static void backward(const float* u, int n, int rows, int ld, float* b) {
-    for (int k = rows - 1; k >= 0; --k) {
-      const float* row = u + static_cast<long>(k) * ld;
-      b[k] = (b[k] - dotProduct(row + k + 1, b + k + 1, n - k - 1)) / row[k];
+    constexpr int kBlock = 8;
+    for (int end = rows; end > 0;) {
+      const int begin = (end - 1) / kBlock * kBlock;
+      for (int k = begin; k < end; k += 4) {
+        // Rows beyond the block are read and not used.
+        const float* row = u + static_cast<long>(k) * ld;
+        Vec s[4] = {zero(), zero(), zero(), zero()};
+        int c = end;
+        for (; c + Vec::kLanes <= n; c += Vec::kLanes) {
+          const Vec x = load(b + c);
+          for (int i = 0; i < 4; ++i) s[i] = multiplyAdd(load(row + static_cast<long>(i) * ld + c), x, s[i]);
+        }
+        if (c < n) {
+          const Vec x = loadFirst(b + c, n - c);
+          for (int i = 0; i < 4; ++i)
+            s[i] = multiplyAdd(loadFirst(row + static_cast<long>(i) * ld + c, n - c), x, s[i]);
+        }
+        for (int i = 0; i < 4 && k + i < end; ++i) b[k + i] -= sum(s[i]);
+      }
+      for (int k = end - 1; k >= begin; --k) {
+        b[k] /= u[static_cast<long>(k) * ld + k];
+        for (int i = begin; i < k; ++i) b[i] -= u[static_cast<long>(i) * ld + k] * b[k];
+      }
+      end = begin;
     }
   }
 

@@ -23,6 +23,11 @@ struct ReferenceKernels {
     for (int i = 0; i < n; ++i) out[i] = a * x[i] + b * y[i] + c * z[i];
   }
 
+  static void addCombination(double a, const float* x, double b, const float* y, double c, const float* z, int n,
+                             double* out) {
+    for (int i = 0; i < n; ++i) out[i] += a * x[i] + b * y[i] + c * z[i];
+  }
+
   static void addScaled(double a, const double* x, int n, double* y) {
     for (int i = 0; i < n; ++i) y[i] += a * x[i];
   }
@@ -33,17 +38,15 @@ struct ReferenceKernels {
     return sum;
   }
 
-  static void addGram(const double* j, int m, int n, int ld, double* h) {
-    for (int a = 0; a < n; ++a)
+  static void gram(bool add, const double* j, int m, int n, int ld, double* h) {
+    for (int a = 0; a < n; ++a) {
+      double* row = h + static_cast<long>(a) * ld;
+      for (int b = a; b < n && !add; ++b) row[b] = 0;
       for (int k = 0; k < m; ++k) {
         const double left = j[static_cast<long>(k) * ld + a];
-        for (int b = a; b < n; ++b) h[static_cast<long>(a) * ld + b] += left * j[static_cast<long>(k) * ld + b];
+        for (int b = a; b < n; ++b) row[b] += left * j[static_cast<long>(k) * ld + b];
       }
-  }
-
-  static void addGradient(const double* j, int m, int n, int ld, const double* r, double* g) {
-    for (int k = 0; k < m; ++k)
-      for (int c = 0; c < n; ++c) g[c] += j[static_cast<long>(k) * ld + c] * r[k];
+    }
   }
 
   static bool factor(double* h, int n, int eliminated, int ld) {

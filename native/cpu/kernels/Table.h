@@ -10,8 +10,8 @@ namespace {
 
 // The products overshoot their matrices by less than the workspace has to spare.
 static_assert(SimdKernels::kInverseColumns <= kInverseStrip);
-static_assert(Vec::kTileRows <= kRowSlack);
-static_assert(kColumnMultiple % SimdKernels::kTileColumns == 0);
+static_assert(SimdKernels::kTile <= kRowSlack);
+static_assert(kColumnMultiple % SimdKernels::kTile == 0);
 
 bool fitKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {

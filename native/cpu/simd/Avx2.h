@@ -12,8 +12,7 @@ namespace {
 
 struct Vec {
   static constexpr int kLanes = 8;
-  static constexpr int kTileRows = 6;
-  static constexpr int kTileVectors = 2;
+  static constexpr int kTileVectors = 1;
   static constexpr int kDecodeFaces = 4;
   static constexpr bool kSlowHalves = false;
   __m256 v;
@@ -23,6 +22,11 @@ SFM_ALWAYS_INLINE Vec zero() { return {_mm256_setzero_ps()}; }
 SFM_ALWAYS_INLINE Vec load(const float* p) { return {_mm256_loadu_ps(p)}; }
 SFM_ALWAYS_INLINE Vec load(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+// The first `count` floats at p, fewer than the lanes; the others are zero and not read.
+SFM_ALWAYS_INLINE Vec loadFirst(const float* p, int count) {
+  const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return {_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(count), lanes))};
 }
 SFM_ALWAYS_INLINE void store(float* p, Vec a) { _mm256_storeu_ps(p, a.v); }
 // Past the caches; p is aligned. What streams is ordered by fenceStreams() alone.

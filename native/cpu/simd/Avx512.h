@@ -12,8 +12,7 @@ namespace {
 
 struct Vec {
   static constexpr int kLanes = 16;
-  static constexpr int kTileRows = 12;    // register tile of the products: kTileRows x kTileVectors accumulators
-  static constexpr int kTileVectors = 2;
+  static constexpr int kTileVectors = 1;  // a register tile of the products is as high as it is wide
   static constexpr int kDecodeFaces = 8;  // faces per register tile of the decoder (3 accumulators each)
   static constexpr bool kSlowHalves = false;
   __m512 v;
@@ -23,6 +22,10 @@ SFM_ALWAYS_INLINE Vec zero() { return {_mm512_setzero_ps()}; }
 SFM_ALWAYS_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
 SFM_ALWAYS_INLINE Vec load(const uint16_t* p) {
   return {_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+// The first `count` floats at p, fewer than the lanes; the others are zero and not read.
+SFM_ALWAYS_INLINE Vec loadFirst(const float* p, int count) {
+  return {_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p)};
 }
 SFM_ALWAYS_INLINE void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }
 // Past the caches; p is aligned. What streams is ordered by fenceStreams() alone.

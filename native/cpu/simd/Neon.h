@@ -12,7 +12,6 @@ namespace {
 
 struct Vec {
   static constexpr int kLanes = 4;
-  static constexpr int kTileRows = 12;
   static constexpr int kTileVectors = 2;
   static constexpr int kDecodeFaces = 8;
   static constexpr bool kSlowHalves = false;
@@ -22,6 +21,12 @@ struct Vec {
 SFM_ALWAYS_INLINE Vec zero() { return {vdupq_n_f32(0)}; }
 SFM_ALWAYS_INLINE Vec load(const float* p) { return {vld1q_f32(p)}; }
 SFM_ALWAYS_INLINE Vec load(const uint16_t* p) { return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))}; }
+// The first `count` floats at p, fewer than the lanes; the others are zero and not read.
+SFM_ALWAYS_INLINE Vec loadFirst(const float* p, int count) {
+  float kept[Vec::kLanes] = {0};
+  for (int i = 0; i < count; ++i) kept[i] = p[i];
+  return load(kept);
+}
 SFM_ALWAYS_INLINE void store(float* p, Vec a) { vst1q_f32(p, a.v); }
 // There are no such stores: plain ones.
 SFM_ALWAYS_INLINE void storeStreaming(float* p, Vec a) { store(p, a); }

@@ -11,8 +11,7 @@ namespace {
 
 struct Vec {
   static constexpr int kLanes = 4;
-  static constexpr int kTileRows = 4;
-  static constexpr int kTileVectors = 2;
+  static constexpr int kTileVectors = 1;
   static constexpr int kDecodeFaces = 2;
   static constexpr bool kSlowHalves = true;
   float v[4];
@@ -22,6 +21,12 @@ SFM_ALWAYS_INLINE Vec zero() { return {{0, 0, 0, 0}}; }
 SFM_ALWAYS_INLINE Vec load(const float* p) { return {{p[0], p[1], p[2], p[3]}}; }
 SFM_ALWAYS_INLINE Vec load(const uint16_t* p) {
   return {{halfToFloat(p[0]), halfToFloat(p[1]), halfToFloat(p[2]), halfToFloat(p[3])}};
+}
+// The first `count` floats at p, fewer than the lanes; the others are zero and not read.
+SFM_ALWAYS_INLINE Vec loadFirst(const float* p, int count) {
+  float kept[Vec::kLanes] = {0};
+  for (int i = 0; i < count; ++i) kept[i] = p[i];
+  return load(kept);
 }
 SFM_ALWAYS_INLINE void store(float* p, Vec a) {
   for (int i = 0; i < 4; ++i) p[i] = a.v[i];

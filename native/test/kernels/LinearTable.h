@@ -13,10 +13,10 @@ struct LinearTable {
   bool (*supported)();
   void (*rowDots)(const float* rows, int count, int stride, int n, const float* x, float* out);
   void (*combine)(float a, const float* x, float b, const float* y, float c, const float* z, int n, float* out);
+  void (*addCombination)(float a, const float* x, float b, const float* y, float c, const float* z, int n, float* out);
   void (*addScaled)(float a, const float* x, int n, float* y);
   float (*dotProduct)(const float* a, const float* b, int n);
-  void (*addGram)(const float* j, int m, int n, int ld, float* h);
-  void (*addGradient)(const float* j, int m, int n, int ld, const float* r, float* g);
+  void (*gram)(bool add, const float* j, int m, int n, int ld, float* h);
   bool (*factor)(float* h, int n, int eliminated, int ld);
   void (*forward)(const float* u, int n, int eliminated, int ld, float* b);
   void (*backward)(const float* u, int n, int rows, int ld, float* b);

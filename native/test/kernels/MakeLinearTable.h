@@ -11,9 +11,8 @@ namespace {
 
 constexpr LinearTable makeLinearTable(const char* name, bool (*supported)()) {
   using K = SimdKernels;
-  return {name,           supported,        &K::rowDots,     &K::combine, &K::addScaled,
-          &K::dotProduct, &K::addGram,      &K::addGradient, &K::factor,  &K::forward,
-          &K::backward,   &K::inverseTrace, &solveBox<K>};
+  return {name,     supported,  &K::rowDots, &K::combine,  &K::addCombination, &K::addScaled, &K::dotProduct,
+          &K::gram, &K::factor, &K::forward, &K::backward, &K::inverseTrace,   &solveBox<K>};
 }
 
 }  // namespace
