@@ -10,12 +10,13 @@ namespace sfm {
 namespace {
 
 // s: full symmetric [n][ld]; d: in: ignored, out: the minimiser; `state` is the first guess and the final active set.
-// `work`: n * ld + 2 n numbers, `index`: n integers. False where a free block is not positive definite or no active set
-// is found in time; d is then feasible all the same.
+// `work`: n * ld + 2 n numbers, `index`: n integers. `factored`: whether `work` still holds the factor of the free block
+// of this s for this state, as a successful solution leaves it. False where a free block is not positive definite or no
+// active set is found in time; d is then feasible all the same.
 template <class Kernels>
 bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Kernels::Real* b,
               const typename Kernels::Real* lower, const typename Kernels::Real* upper, signed char* state,
-              typename Kernels::Real* d, typename Kernels::Real* work, int* index) {
+              typename Kernels::Real* d, typename Kernels::Real* work, int* index, bool* factored) {
   using Real = typename Kernels::Real;
   Real* block = work;
   Real* rhs = work + static_cast<long>(n + 16) * ld;
@@ -23,25 +24,28 @@ bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Ker
   bool solved = true;
   for (int round = 0; round < mostRounds(n); ++round) {
     int free = 0;
+    bool shifted = false;  // whether a bound lies elsewhere than where the step begins
     for (int i = 0; i < n; ++i) {
-      if (state[i] == kFree)
-        index[free++] = i;
-      else
-        d[i] = state[i] == kAtLower ? lower[i] : upper[i];
+      d[i] = state[i] == kFree ? 0 : state[i] == kAtLower ? lower[i] : upper[i];
+      shifted |= d[i] != 0;
+      if (state[i] == kFree) index[free++] = i;
     }
     for (int a = 0; a < free; ++a) {
-      const Real* row = s + static_cast<long>(index[a]) * ld;
-      Real sum = b[index[a]];
-      for (int j = 0; j < n; ++j)
-        if (state[j] != kFree) sum -= row[j] * d[j];
-      rhs[a] = sum;
-      for (int c = a; c < free; ++c) block[static_cast<long>(a) * ld + c] = row[index[c]];
+      rhs[a] = b[index[a]];
+      if (shifted) rhs[a] -= Kernels::dotProduct(s + static_cast<long>(index[a]) * ld, d, n);
     }
     for (int a = free; a < (free + 15) / 16 * 16; ++a) rhs[a] = 0;
-    if (!Kernels::factor(block, free, free, ld)) {
-      solved = false;
-      break;
+    if (!*factored) {
+      for (int a = 0; a < free; ++a) {
+        const Real* row = s + static_cast<long>(index[a]) * ld;
+        for (int c = a; c < free; ++c) block[static_cast<long>(a) * ld + c] = row[index[c]];
+      }
+      if (!Kernels::factor(block, free, free, ld)) {
+        solved = false;
+        break;
+      }
     }
+    *factored = false;
     Kernels::forward(block, free, free, ld, rhs);
     Kernels::backward(block, free, free, ld, rhs);
     for (int a = 0; a < free; ++a) d[index[a]] = rhs[a];
@@ -63,7 +67,7 @@ bool solveBox(const typename Kernels::Real* s, int n, int ld, const typename Ker
         last = i;
       }
     }
-    if (contradictions == 0) return true;
+    if (contradictions == 0) return *factored = true;
     const bool all = movesAll(contradictions, &pivoting);
     for (int i = 0; i < n; ++i) {
       if (!index[i] || (!all && i != last)) continue;

@@ -25,15 +25,15 @@ struct Registers {
   uint32_t a, b, c, d;
 };
 
-Registers cpuid(uint32_t leaf) {
+Registers cpuid(uint32_t leaf, uint32_t subleaf = 0) {
   Registers r = {0, 0, 0, 0};
 #if defined(_MSC_VER)
   int out[4];
-  __cpuidex(out, static_cast<int>(leaf), 0);
+  __cpuidex(out, static_cast<int>(leaf), static_cast<int>(subleaf));
   r = {static_cast<uint32_t>(out[0]), static_cast<uint32_t>(out[1]), static_cast<uint32_t>(out[2]),
        static_cast<uint32_t>(out[3])};
 #else
-  __get_cpuid_count(leaf, 0, &r.a, &r.b, &r.c, &r.d);
+  __get_cpuid_count(leaf, subleaf, &r.a, &r.b, &r.c, &r.d);
 #endif
   return r;
 }
@@ -76,11 +76,13 @@ bool hasAvx512() {
   return hasAvx2() && all(cpuid(7).b, fDqBwVl) && (savedStates() & 0xe6) == 0xe6;
 }
 
+bool hasAvx512Bf16() { return hasAvx512() && all(cpuid(7, 1).a, 1u << 5); }
+
 bool hasAmx() {
   constexpr uint32_t kBf16AndTiles = (1u << 22) | (1u << 24);
   constexpr uint64_t kTileStates = 0x60000;  // configuration and data
   static const bool has =
-      hasAvx512() && all(cpuid(7).d, kBf16AndTiles) && (savedStates() & kTileStates) == kTileStates && mayUseTiles();
+      hasAvx512Bf16() && all(cpuid(7).d, kBf16AndTiles) && (savedStates() & kTileStates) == kTileStates && mayUseTiles();
   return has;
 }
 
@@ -88,6 +90,9 @@ bool hasNeon() { return false; }
 #else
 bool hasAvx2() { return false; }
 bool hasAvx512() { return false; }
+bool hasAvx512Bf16() { return false; }
+bool hasAvx512Bf16() { return hasAvx512() && all(cpuid(7, 1).a, 1u << 5); }
+
 bool hasAmx() { return false; }
 #if defined(SFM_ARM64)
 bool hasNeon() { return true; }

@@ -46,7 +46,7 @@ struct CpuKernels {
 
 // Those compiled in and supported here, best first; the last is the portable one.
 const std::vector<const CpuKernels*>& cpuKernels();
-// By name ("amx", "avx512", "avx2", "neon", "portable"); null where it is not to be had.
+// By name ("amx", "avx512bf16", "avx512", "avx2", "neon", "portable"); null where it is not to be had.
 const CpuKernels* findCpuKernels(const char* name);
 
 // The scalar double-precision references.
@@ -58,6 +58,7 @@ extern const CpuKernels kPortableKernels;
 #if defined(SFM_X86_64)
 extern const CpuKernels kAvx2Kernels;
 extern const CpuKernels kAvx512Kernels;
+extern const CpuKernels kAvx512Bf16Kernels;
 #if defined(SFM_AMX)
 extern const CpuKernels kAmxKernels;
 #endif

@@ -130,6 +130,8 @@ class FitSolver {
     return chartScalars(sqrt(squaredNorm(state.latents.data(), d_)) * inverseRadius_);
   }
 
+  static constexpr double kLargestProduct = 1e100;  // of what robustCost takes the logarithm of
+
   // Predictions and residuals of a state; false where a landmark falls behind the camera or a number overflows.
   bool evaluate(const FitState<Real>& state, FitEvaluation<Real>& out) {
     const int rows = 3 * basis_.landmarkCount;
@@ -168,10 +170,23 @@ class FitSolver {
   }
 
   double cost(const FitState<Real>& state, const FitEvaluation<Real>& at) const {
-    double landmarks = 0;
     const double sharpness = 1 / (objective_.blur * objective_.blur);
-    for (int i = 0; i < activeCount_; ++i)
-      landmarks += robustCost(objective_.loss, options_.degreesOfFreedom, dimensions_, sharpness * at.squared[i]);
+    double landmarks = 0;
+    if (objective_.loss == RobustLoss::kSquared) {
+      for (int i = 0; i < activeCount_; ++i) landmarks += 0.5 * sharpness * at.squared[i];
+    } else {
+      // robustCost of each; the sum of the logarithms is that of the product, which is taken before it is too large.
+      const double nu = options_.degreesOfFreedom;
+      double product = 1;
+      for (int i = 0; i < activeCount_; ++i) {
+        product *= 1 + sharpness / nu * at.squared[i];
+        if (!(product < kLargestProduct)) {
+          landmarks += log(product);
+          product = 1;
+        }
+      }
+      landmarks = 0.5 * (nu + dimensions_) * (landmarks + log(product));
+    }
     return landmarks + priorCost(state, at);
   }
 
@@ -241,6 +256,7 @@ class FitSolver {
   }
 
   int unknowns() const { return expressionColumn() + e_; }
+  int tiledUnknowns() const { return (unknowns() + kRowSlack - 1) / kRowSlack * kRowSlack; }
   int poseStart() const { return part_.identities; }
   int nuisanceColumn() const { return part_.identities + poseCount_; }
   int expressionColumn() const { return part_.identities + poseCount_ + part_.nuisances; }
@@ -275,8 +291,12 @@ class FitSolver {
       for (int a = 0; a < dimensions_; ++a) {
         const LandmarkRow row = landmarkRow(image_, derivative, a, state.rotation, turned, residual[a]);
         for (int c = 0; c < 3; ++c) shape[c] += row.residual * row.shape[c];
-        for (int c = 0; c < poseCount_; ++c) pose[c] += row.residual * row.pose[c];
-        if (kMatrix) jacobianRow(state, s, row, identityPart, landmark, rows++);
+        for (int c = 0; c < kPoseCapacity; ++c) pose[c] += row.residual * row.pose[c];
+        if (kMatrix) {
+          differentiateByUnknowns(state, s, row, identityPart, landmark, jacobianRow(rows));
+          if (rough_ && rows % 2 == 1) pack(rows);
+          ++rows;
+        }
       }
       const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
       Kernels::addCombination(static_cast<Real>(shape[0]), bx, static_cast<Real>(shape[1]), bx + basis_.stride,
@@ -285,7 +305,7 @@ class FitSolver {
         radial += radialDerivative(shape, s, identityPart, basis_.slack.data() + 3 * landmark, inverseRadius_);
       const bool full = (i + 1) % kChunkLandmarks == 0 || i + 1 == activeCount_;
       if (kMatrix && full) {
-        Kernels::gram(i >= kChunkLandmarks, w_.jacobian.data(), rows, unknowns(), w_.ld, w_.hessian.data());
+        addToHessian(i >= kChunkLandmarks, rows);
         rows = 0;
       }
     }
@@ -298,15 +318,42 @@ class FitSolver {
     addPriorGradient(state, at);
   }
 
+  // H = J^T J, or H += J^T J, of that many rows.
+  void addToHessian(bool add, int rows) {
+    if constexpr (Kernels::kRough) {
+      if (rough_) {
+        if (rows % 2 == 1) {
+          Real* last = jacobianRow(rows);
+          for (int c = 0; c < tiledUnknowns(); ++c) last[c] = 0;
+          pack(rows);
+        }
+        Kernels::roughGram(add, w_.packed.data(), (rows + 1) / 2, kPairCapacity, unknowns(), w_.ld, w_.hessian.data());
+        return;
+      }
+    }
+    Kernels::gram(add, w_.jacobian.data(), rows, unknowns(), w_.ld, w_.hessian.data());
+  }
+
+  // Where a row of the Jacobian is made: with all those of a chunk, or beside the one it is packed with.
+  Real* jacobianRow(int row) const {
+    const int place = Kernels::kRough && rough_ ? row % 2 : row;
+    return w_.jacobian.data() + static_cast<long>(place) * w_.ld;
+  }
+
+  // Packs the row with the one before it.
+  void pack(int row) {
+    if constexpr (Kernels::kRough)
+      Kernels::packRows(w_.jacobian.data(), unknowns(), w_.ld, row / 2, kPairCapacity, w_.packed.data());
+  }
+
   // One row of the Jacobian, by all unknowns. The identity's columns are the flat ones and a rank-one update.
-  void jacobianRow(const FitState<Real>& state, const ChartScalars& s, const LandmarkRow& from,
-                   const Real* identityPart, long landmark, int row) {
+  void differentiateByUnknowns(const FitState<Real>& state, const ChartScalars& s, const LandmarkRow& from,
+                               const Real* identityPart, long landmark, Real* out) {
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
     const int width = (part_.identities + 15) / 16 * 16;  // within the identity's part of a row
     const double* g = from.shape;
-    Real* out = w_.jacobian.data() + static_cast<long>(row) * w_.ld;
     Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
                      static_cast<Real>(s.sinc * g[2]), bz, width, out);
     if (inverseRadius_ > 0) {
@@ -321,7 +368,8 @@ class FitSolver {
     };
     if (part_.nuisances > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
     if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
-    for (int c = unknowns(); c < w_.ld; ++c) out[c] = 0;
+    const int written = expressionColumn() + basis_.stride - basis_.expressionStart;
+    for (int c = written; c < tiledUnknowns(); ++c) out[c] = 0;
   }
 
   // The priors' part of g,
@@ -397,6 +445,7 @@ class FitSolver {
         s[static_cast<long>(j) * sld + i] = row[j];
       }
     }
+    if (!copied_) boxFactored_ = false;
     copied_ = true;
     Real* b = w_.boxVectors.data();
     Real* lower = b + sld;
@@ -411,7 +460,7 @@ class FitSolver {
                                           : static_cast<Real>(HUGE_VALF);
     }
     if (!solveBox<Kernels>(s, e_, sld, b, lower, upper, w_.boxState.data(), step, w_.boxWork.data(),
-                           w_.boxIndex.data())) {
+                           w_.boxIndex.data(), &boxFactored_)) {
       for (int i = 0; i < e_; ++i) w_.boxState[i] = kFree;
       return false;
     }
@@ -588,6 +637,7 @@ class FitSolver {
   // their bounds are known; the others, and all nuisances, are integrated out. False where it is not to be had.
   bool reducedPosterior(FitSolution& solution) {
     const FitState<Real>& state = w_.states[current_];
+    rough_ = false;
     linearise(state, w_.evaluations[current_]);
     const int n = unknowns(), ld = w_.ld, others = n - d_;
     Real* h = identityLast();
@@ -781,9 +831,11 @@ class FitSolver {
   bool settles_ = true;  // the tests look at the optimum itself
   int current_ = 0;
   Part part_ = {0, 0};
+  bool rough_ = Kernels::kRough;  // whether J^T J is of a rounded J
   bool fresh_ = false;  // whether H is the current state's
   bool factored_ = false;  // whether `damped` holds the factors of H
   bool copied_ = false;  // whether `schur` is theirs
+  bool boxFactored_ = false;  // whether `boxWork` holds the factor of its free block
   double factoredDamping_ = 0;
   double gain_ = 0;  // of the last step over what was predicted; 0 where it was cut short
 };

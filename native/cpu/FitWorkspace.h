@@ -11,6 +11,7 @@ namespace sfm {
 
 constexpr int kChunkLandmarks =
     72;  // Jacobian rows are formed and folded into the normal equations this many landmarks at a time
+constexpr int kPairCapacity = (3 * kChunkLandmarks + 1) / 2;  // of these rows, two by two
 constexpr int kRowSlack = 16;        // spare rows for register tiles that overshoot
 constexpr int kColumnMultiple = 32;
 constexpr int kInverseStrip = 128;   // columns of the inverse factor formed at a time
@@ -53,6 +54,7 @@ struct FitWorkspace {
     inverseVariance = AlignedBuffer<double>(landmarks);
     posePoints = AlignedBuffer<PosePoint>(landmarks);
     jacobian = AlignedBuffer<Real>(static_cast<size_t>(3 * kChunkLandmarks + 1) * ld);
+    packed = AlignedBuffer<Real>(static_cast<size_t>(kPairCapacity) * ld);
     hessian = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
     damped = AlignedBuffer<Real>(static_cast<size_t>(ld + kRowSlack) * ld);
     inverse = AlignedBuffer<Real>(static_cast<size_t>(ld) * kInverseStrip);
@@ -77,6 +79,7 @@ struct FitWorkspace {
   AlignedBuffer<double> inverseVariance;   // [active] confidence / sigma^2
   AlignedBuffer<PosePoint> posePoints;     // [active]
   AlignedBuffer<Real> jacobian;            // [3 chunk][ld] weighted rows
+  AlignedBuffer<Real> packed;              // [ld / 16][kPairCapacity][16] rows in pairs (kernels/RoughLinear.h)
   AlignedBuffer<Real> hessian, damped;     // [ld + slack][ld]
   AlignedBuffer<Real> inverse;             // [ld][kInverseStrip] columns of the inverse factor
   AlignedBuffer<Real> coefficientGradient;  // [stride] by the coefficients of a row of the landmark basis

@@ -16,7 +16,7 @@ void decodeOnVectors(const DecodeBasis& basis, const DecodeFaces& faces, int pan
 
 bool fitOnVectors(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                   FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
-  return kAvx512Kernels.fit(model, basis, options, space, workspace, problem, solution);
+  return kAvx512Bf16Kernels.fit(model, basis, options, space, workspace, problem, solution);
 }
 
 }  // namespace

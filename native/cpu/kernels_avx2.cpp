@@ -5,6 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kAvx2Kernels = {"avx2", &hasAvx2, &decodeKernel, &fitKernel};
+const CpuKernels kAvx2Kernels = {"avx2", &hasAvx2, &decodeKernel, &fitKernel<SimdKernels>};
 
 }  // namespace sfm

@@ -5,6 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kAvx512Kernels = {"avx512", &hasAvx512, &decodeKernel, &fitKernel};
+const CpuKernels kAvx512Kernels = {"avx512", &hasAvx512, &decodeKernel, &fitKernel<SimdKernels>};
 
 }  // namespace sfm

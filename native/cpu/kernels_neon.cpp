@@ -5,6 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kNeonKernels = {"neon", &hasNeon, &decodeKernel, &fitKernel};
+const CpuKernels kNeonKernels = {"neon", &hasNeon, &decodeKernel, &fitKernel<SimdKernels>};
 
 }  // namespace sfm

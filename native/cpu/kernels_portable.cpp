@@ -5,6 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kPortableKernels = {"portable", &hasPortable, &decodeKernel, &fitKernel};
+const CpuKernels kPortableKernels = {"portable", &hasPortable, &decodeKernel, &fitKernel<SimdKernels>};
 
 }  // namespace sfm

@@ -23,7 +23,7 @@ inline void noteMissingKernels() {
            &kAmxKernels,
 #endif
 #if defined(SFM_X86_64)
-           &kAvx512Kernels, &kAvx2Kernels,
+           &kAvx512Bf16Kernels, &kAvx512Kernels, &kAvx2Kernels,
 #elif defined(SFM_ARM64)
            &kNeonKernels,
 #endif

@@ -218,6 +218,51 @@ CASE(gram) {
   });
 }
 
+// Nearest, ties to even.
+float inBf16(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
+  std::memcpy(&value, &bits, sizeof bits);
+  return value;
+}
+
+CASE(gram_of_rounded_rows) {
+  Worst worst("roughGram");
+  forEachTable([&](const LinearTable& kernels) {
+    if (!kernels.roughGram) return;
+    for (int n = 1; n <= kLargest; ++n) {
+      const int pairs = n % 3 ? 1 + n % 7 : kPairCapacity, m = 2 * pairs, ld = paddedColumns(n);
+      const bool add = n % 2 == 0;
+      const Scope scope("n ", n, ", pairs ", pairs, ", add ", add);
+      AlignedBuffer<float> j(2 * static_cast<size_t>(ld)), packed(static_cast<size_t>(kPairCapacity) * ld);
+      std::vector<double> rounded(static_cast<size_t>(m) * ld), magnitudes(rounded);
+      for (int k = 0; k < m; ++k) {
+        for (int c = 0; c < n; ++c) {
+          const float value = j[static_cast<size_t>(k % 2) * ld + c] = normal();
+          rounded[static_cast<size_t>(k) * ld + c] = inBf16(value);
+          magnitudes[static_cast<size_t>(k) * ld + c] = std::fabs(value);
+        }
+        if (k % 2 == 1) kernels.packRows(j.data(), n, ld, k / 2, kPairCapacity, packed.data());
+      }
+      Matrix h(n);
+      for (int a = 0; a < n; ++a)
+        for (int b = a; b < n; ++b) h.at(a, b) = add ? normal() : 0;
+      std::vector<double> expected = h.inDouble(), magnitude(expected);
+      for (double& value : magnitude) value = std::fabs(value);
+      ReferenceKernels::gram(add, rounded.data(), m, n, ld, expected.data());
+      ReferenceKernels::gram(add, magnitudes.data(), m, n, ld, magnitude.data());
+      if (!add) h.poisonScratch();
+      kernels.roughGram(add, packed.data(), pairs, kPairCapacity, n, ld, h.values.data());
+      for (int a = 0; a < n; ++a)
+        for (int b = a; b < n; ++b) {
+          const size_t at = static_cast<size_t>(a) * ld + b;
+          worst.hold(std::fabs(h.values[at] - expected[at]), (2 * m + 2) * kUnit * magnitude[at]);
+        }
+    }
+  });
+}
+
 // H = U^T U for the rows eliminated, H = U1^T U1 + S for the rest: the backward error of each entry against the
 // magnitudes in it.
 CASE(factorisation_full_and_partial) {

@@ -13,6 +13,7 @@ namespace {
 
 struct SimdKernels {
   using Real = float;
+  static constexpr bool kRough = false;  // see RoughKernels
   static constexpr int kTile = Vec::kLanes * Vec::kTileVectors;  // rows and columns of a register tile
   static constexpr int kInverseColumns = 8 * Vec::kLanes;
 

@@ -10,6 +10,7 @@ namespace {
 
 struct ReferenceKernels {
   using Real = double;
+  static constexpr bool kRough = false;
 
   static void rowDots(const float* rows, int count, int stride, int n, const double* x, double* out) {
     for (int i = 0; i < count; ++i) {

@@ -13,9 +13,10 @@ static_assert(SimdKernels::kInverseColumns <= kInverseStrip);
 static_assert(SimdKernels::kTile <= kRowSlack);
 static_assert(kColumnMultiple % SimdKernels::kTile == 0);
 
+template <class Kernels>
 bool fitKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
-  return FitSolver<SimdKernels>(model, basis, options, space, workspace).solve(problem, solution);
+  return FitSolver<Kernels>(model, basis, options, space, workspace).solve(problem, solution);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ std::vector<const LinearTable*> supportedLinearTables() {
   std::vector<const LinearTable*> tables;
   for (const LinearTable* table : {
 #if defined(SFM_X86_64)
-           &kAvx512Linear, &kAvx2Linear,
+           &kAvx512Bf16Linear, &kAvx512Linear, &kAvx2Linear,
 #elif defined(SFM_ARM64)
            &kNeonLinear,
 #endif

@@ -22,13 +22,17 @@ struct LinearTable {
   void (*backward)(const float* u, int n, int rows, int ld, float* b);
   double (*inverseTrace)(const float* u, int first, int n, int ld, float* x);
   bool (*solveBox)(const float* s, int n, int ld, const float* b, const float* lower, const float* upper,
-                   signed char* state, float* d, float* work, int* index);
+                   signed char* state, float* d, float* work, int* index, bool* factored);
+  // Null where there are no products of 16-bit numbers.
+  void (*packRows)(const float* row, int n, int ld, int k, int capacity, float* packed) = nullptr;
+  void (*roughGram)(bool add, const float* packed, int pairs, int capacity, int n, int ld, float* h) = nullptr;
 };
 
 extern const LinearTable kPortableLinear;
 #if defined(SFM_X86_64)
 extern const LinearTable kAvx2Linear;
 extern const LinearTable kAvx512Linear;
+extern const LinearTable kAvx512Bf16Linear;
 #elif defined(SFM_ARM64)
 extern const LinearTable kNeonLinear;
 #endif
