@@ -6,6 +6,11 @@ export interface WeightedColours {
   weights: Float32Array
 }
 
+/** An image of which nothing is known. */
+export function emptyColours(width: number, height: number): WeightedColours {
+  return { width, height, colours: new Float32Array(width * height * 3), weights: new Float32Array(width * height) }
+}
+
 /**
  * Fills what is not known from what is known around it: smoothly, near what is near, and however large the hole (Gortler
  * et al., The Lumigraph, 1996). Colours are averaged into ever smaller images until nothing is missing, and on the way
@@ -20,14 +25,14 @@ export function pushPull(known: WeightedColours): Float32Array {
   const enlarged = smaller && new Enlarged(pushPull(smaller), smaller.width, smaller.height, 2, width)
   const result = new Float32Array(colours.length)
   for (let y = 0, at = 0; y < height; y++) {
-    const filled = enlarged?.row(y)
+    enlarged?.goTo(y)
     for (let x = 0; x < width; x++, at++) {
       const weight = weights[at]!
-      const share = weight > 1 || (!filled && weight > 0) ? 1 / weight : 1
-      const missing = filled && weight < 1 ? 1 - weight : 0
+      const share = weight > 1 || (!enlarged && weight > 0) ? 1 / weight : 1
+      const missing = enlarged && weight < 1 ? 1 - weight : 0
       for (let channel = 0; channel < 3; channel++) {
         const value = colours[at * 3 + channel]! * share
-        result[at * 3 + channel] = missing > 0 ? value + missing * filled![x * 3 + channel]! : value
+        result[at * 3 + channel] = missing > 0 ? value + missing * enlarged!.value(x * 3 + channel) : value
       }
     }
   }
@@ -38,47 +43,56 @@ export function pushPull(known: WeightedColours): Float32Array {
 export function halved(known: WeightedColours, times = 1): WeightedColours {
   const { width, height, colours, weights } = known
   if (times === 0) return known
-  const [w, h] = [(width + 1) >> 1, (height + 1) >> 1]
-  const half = { width: w, height: h, colours: new Float32Array(w * h * 3), weights: new Float32Array(w * h) }
+  const half = emptyColours((width + 1) >> 1, (height + 1) >> 1)
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
       const weight = weights[at]!
       if (weight === 0) continue
-      const to = (y >> 1) * w + (x >> 1)
+      const to = (y >> 1) * half.width + (x >> 1)
       half.weights[to]! += weight
       half.colours[to * 3]! += colours[at * 3]!
       half.colours[to * 3 + 1]! += colours[at * 3 + 1]!
       half.colours[to * 3 + 2]! += colours[at * 3 + 2]!
     }
-  for (let at = 0; at < w * h; at++) {
-    const weight = half.weights[at]!
-    if (weight <= 1) continue
-    half.weights[at] = 1
-    for (let channel = 0; channel < 3; channel++) half.colours[at * 3 + channel]! /= weight
-  }
+  boundWeights(half)
   return halved(half, times - 1)
 }
 
-/** An image [height,width,3] made larger, bilinear, a row at a time. */
+/** Makes weights above 1 to 1, after sums. */
+export function boundWeights({ colours, weights }: WeightedColours): void {
+  for (let at = 0; at < weights.length; at++) {
+    const weight = weights[at]!
+    if (weight <= 1) continue
+    weights[at] = 1
+    for (let channel = 0; channel < 3; channel++) colours[at * 3 + channel]! /= weight
+  }
+}
+
+/** An image [height,width,3] made larger, bilinear, a row at a time from the top. */
 export class Enlarged {
   readonly #colours: Float32Array
-  /** A row of the small image, between two of its own. */
-  readonly #between: Float32Array
+  readonly #width: number
   readonly #height: number
   readonly #scale: number
-  readonly #row: Float32Array
   /** Of each column of the large image: where its left neighbour's red is, its right neighbour's, and that one's share. */
   readonly #left: Int32Array
   readonly #right: Int32Array
   readonly #share: Float32Array
+  /** The rows of the small image that the present one lies between, as wide as the large one, and which they are. */
+  #upper: Float32Array
+  #lower: Float32Array
+  #upperRow = -1
+  #lowerRow = -1
+  #down = 0
 
   /** @param wanted Columns of the large image. */
   constructor(colours: Float32Array, width: number, height: number, scale: number, wanted: number) {
     this.#colours = colours
-    this.#between = new Float32Array(width * 3)
+    this.#width = width
     this.#height = height
     this.#scale = scale
-    this.#row = new Float32Array(wanted * 3)
+    this.#upper = new Float32Array(wanted * 3)
+    this.#lower = new Float32Array(wanted * 3)
     this.#left = new Int32Array(wanted)
     this.#right = new Int32Array(wanted)
     this.#share = new Float32Array(wanted)
@@ -90,26 +104,40 @@ export class Enlarged {
     }
   }
 
-  /** [wanted,3] Row y of the large image; to be read before the next one is asked for. */
-  row(y: number): Float32Array {
+  /** Makes row y of the large image the one that {@link value} reads. */
+  goTo(y: number): void {
     const [upper, lower, down] = neighbours(y, this.#scale, this.#height)
-    const colours = this.#colours
-    const between = this.#between
-    const above = upper * between.length
-    const below = lower * between.length
-    for (let i = 0; i < between.length; i++)
-      between[i] = colours[above + i]! + down * (colours[below + i]! - colours[above + i]!)
-
-    const row = this.#row
-    for (let x = 0, to = 0; to < row.length; x++, to += 3) {
-      const left = this.#left[x]!
-      const right = this.#right[x]!
-      const share = this.#share[x]!
-      row[to] = between[left]! + share * (between[right]! - between[left]!)
-      row[to + 1] = between[left + 1]! + share * (between[right + 1]! - between[left + 1]!)
-      row[to + 2] = between[left + 2]! + share * (between[right + 2]! - between[left + 2]!)
+    this.#down = down
+    if (upper === this.#lowerRow) {
+      const spare = this.#upper
+      this.#upper = this.#lower
+      this.#upperRow = upper
+      this.#lower = spare
+      this.#lowerRow = -1
     }
-    return row
+    if (upper !== this.#upperRow) this.#widen(upper, this.#upper)
+    if (lower !== this.#lowerRow) this.#widen(lower, this.#lower)
+    this.#upperRow = upper
+    this.#lowerRow = lower
+  }
+
+  /** The i-th number of the present row, [wanted,3]. */
+  value(i: number): number {
+    const above = this.#upper[i]!
+    return above + this.#down * (this.#lower[i]! - above)
+  }
+
+  #widen(from: number, row: Float32Array): void {
+    const colours = this.#colours
+    const start = from * this.#width * 3
+    for (let x = 0, to = 0; to < row.length; x++, to += 3) {
+      const left = start + this.#left[x]!
+      const right = start + this.#right[x]!
+      const share = this.#share[x]!
+      row[to] = colours[left]! + share * (colours[right]! - colours[left]!)
+      row[to + 1] = colours[left + 1]! + share * (colours[right + 1]! - colours[left + 1]!)
+      row[to + 2] = colours[left + 2]! + share * (colours[right + 2]! - colours[left + 2]!)
+    }
   }
 }
 
