@@ -19,11 +19,45 @@ const SMALLEST_SIDE = 32
 /** A level is used as long as it has this many pixels a sample: halving has done the smoothing, down to here. */
 const PIXELS_A_SAMPLE = 0.9
 
+/** A picture's copy after some halvings, with the size of the picture itself. */
+export interface HalvedPicture {
+  pixels: Picture
+  halvings: number
+  width: number
+  height: number
+}
+
+/** Thrown where a copy of a picture has too few pixels for what is to be sampled from it. */
+export class TooCoarse extends Error {}
+
+/**
+ * A picture halved until its longer side has less than twice `side` pixels: as the levels of its {@link Pyramid} are, so
+ * that what is sampled from it is the same.
+ */
+export function halvedTo(picture: Picture, side: number): HalvedPicture {
+  let pixels = picture
+  let halvings = 0
+  for (; Math.max(pixels.width, pixels.height) >= 2 * side; halvings++) {
+    if (Math.min(pixels.width, pixels.height) < 2 * SMALLEST_SIDE) break
+    pixels = halved(pixels)
+  }
+  return { pixels, halvings, width: picture.width, height: picture.height }
+}
+
 /** A picture at full, half, quarter size, ..., from which turned squares are sampled without aliasing. */
 export class Pyramid {
+  readonly width: number
+  readonly height: number
   readonly #levels: [Picture, ...Picture[]]
+  /** Of the first of the levels. */
+  readonly #halvings: number
 
-  constructor(pixels: Picture) {
+  /** @param picture Or a copy of it, from which only coarse things can be sampled. */
+  constructor(picture: Picture | HalvedPicture) {
+    const { pixels, halvings } = 'pixels' in picture ? picture : { pixels: picture, halvings: 0 }
+    this.width = picture.width
+    this.height = picture.height
+    this.#halvings = halvings
     this.#levels = [pixels]
     for (let level = pixels; Math.min(level.width, level.height) >= 2 * SMALLEST_SIDE; ) {
       level = halved(level)
@@ -31,23 +65,19 @@ export class Pyramid {
     }
   }
 
-  get width(): number {
-    return this.#levels[0].width
-  }
-
-  get height(): number {
-    return this.#levels[0].height
-  }
-
   /**
    * Samples a turned square, bilinearly, from the smallest copy that is still fine enough.
    *
    * @returns [size, size, 3]
+   * @throws TooCoarse
    */
   sample({ x, y, side, angle }: Square, { size, range: [black, white], outside, mirrored }: Sampling): Float32Array {
-    let number = 0
-    while (number + 1 < this.#levels.length && side / 2 ** (number + 1) >= PIXELS_A_SAMPLE * size) number++
-    const { width, height, data } = this.#levels[number] as Picture
+    const isFineEnough = (halvings: number) => side / 2 ** halvings >= PIXELS_A_SAMPLE * size
+    let number = this.#halvings
+    if (number > 0 && !isFineEnough(number)) throw new TooCoarse()
+    const last = this.#halvings + this.#levels.length - 1
+    while (number < last && isFineEnough(number + 1)) number++
+    const { width, height, data } = this.#levels[number - this.#halvings] as Picture
     const reduction = 2 ** number
     const along = (Math.cos(angle) * side) / reduction / size
     const across = (Math.sin(angle) * side) / reduction / size

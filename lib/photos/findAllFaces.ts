@@ -3,7 +3,7 @@ import { type Box, boxAround, overlap } from './Box.js'
 import { boxOf, type FaceCandidate, findFaces, SAME_FACE } from './findFaces.js'
 import { locateLandmarks, tiltOf } from './locateLandmarks.js'
 import type { Networks } from './Networks.js'
-import { Pyramid } from './Pyramid.js'
+import { type HalvedPicture, Pyramid } from './Pyramid.js'
 import { type Square, squareAround } from './Square.js'
 
 /** A face in a picture. */
@@ -40,10 +40,11 @@ const TURNS = [Math.PI / 2, -Math.PI / 2, Math.PI]
  * The picture is looked at as a whole. Where a face is small there, or none is found, it is looked at again in parts of
  * half its size; where there is none even then, turned by right angles.
  *
- * @param pixels The picture, whose alpha does not count; it is not written to.
- * @returns The largest first.
+ * @param pixels The picture, whose alpha does not count, or a smaller copy of it; it is not written to.
+ * @returns The largest first, in pixels of the picture.
+ * @throws TooCoarse where a copy has too few pixels for the faces that there are, or may be.
  */
-export function findAllFaces(networks: Networks, pixels: Picture): FoundFace[] {
+export function findAllFaces(networks: Networks, pixels: Picture | HalvedPicture): FoundFace[] {
   const picture = new Pyramid(pixels)
   const { width, height } = picture
   const side = Math.max(width, height)

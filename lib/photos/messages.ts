@@ -1,19 +1,19 @@
 import type { ErrorCode } from '../errors.js'
-import type { Picture } from '../render/Picture.js'
 import type { FoundFace } from './findAllFaces.js'
+import type { HalvedPicture } from './Pyramid.js'
 
 /** From the detector to its worker: a picture to look at. */
 export interface DetectionRequest {
   id: number
-  pixels: Picture
+  picture: HalvedPicture
 }
 
 /** From the worker: it has loaded, or why it could not. */
 export type LoadReply = { loaded: true; error?: undefined } | { loaded: false; error: PlainError }
 
-/** From the worker: the faces of a picture, or what went wrong. */
+/** From the worker: the faces of a picture, `undefined` where its copy is too coarse to say; or what went wrong. */
 export type DetectionReply = { id: number } & (
-  | { faces: FoundFace[]; error?: undefined }
+  | { faces: FoundFace[] | undefined; error?: undefined }
   | { error: PlainError; faces?: undefined }
 )
 

@@ -5,6 +5,7 @@ import { SfmError } from '../errors.js'
 import { findAllFaces } from './findAllFaces.js'
 import type { DetectionReply, DetectionRequest, LoadReply, PlainError } from './messages.js'
 import { loadNetworks, type Networks } from './Networks.js'
+import { TooCoarse } from './Pyramid.js'
 
 const port = parentPort
 if (port === null) throw new SfmError('INTERNAL', 'the face detector runs in a worker thread')
@@ -12,14 +13,15 @@ if (port === null) throw new SfmError('INTERNAL', 'the face detector runs in a w
 loadNetworks().then(serve, (error) => port.postMessage({ loaded: false, error: plain(error) } satisfies LoadReply))
 
 function serve(networks: Networks): void {
-  port?.on('message', ({ id, pixels }: DetectionRequest) => port.postMessage(detect(networks, id, pixels)))
+  port?.on('message', (request: DetectionRequest) => port.postMessage(detect(networks, request)))
   port?.postMessage({ loaded: true } satisfies LoadReply)
 }
 
-function detect(networks: Networks, id: number, pixels: DetectionRequest['pixels']): DetectionReply {
+function detect(networks: Networks, { id, picture }: DetectionRequest): DetectionReply {
   try {
-    return { id, faces: findAllFaces(networks, pixels) }
+    return { id, faces: findAllFaces(networks, picture) }
   } catch (error) {
+    if (error instanceof TooCoarse) return { id, faces: undefined }
     return { id, error: plain(error) }
   }
 }

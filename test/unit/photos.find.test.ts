@@ -3,7 +3,7 @@ import { findAllFaces, sizeOf } from '../../lib/photos/findAllFaces.js'
 import { findFaces } from '../../lib/photos/findFaces.js'
 import { locateLandmarks } from '../../lib/photos/locateLandmarks.js'
 import { MESH_POINTS } from '../../lib/photos/Networks.js'
-import { Pyramid } from '../../lib/photos/Pyramid.js'
+import { halvedTo, Pyramid, TooCoarse } from '../../lib/photos/Pyramid.js'
 import { type DrawnFace, drawFaces, eyeOf, fakeNetworks, IRIS, meshPoint } from '../fixtures/fakeNetworks.js'
 
 const networks = fakeNetworks()
@@ -124,6 +124,13 @@ describe('findAllFaces', () => {
       expect(box[0]).toBeCloseTo(Math.min(...points.map(([x]) => x)), 9)
       expect(box[1] + box[3]).toBeCloseTo(Math.max(...points.map(([, y]) => y)), 9)
     }
+  })
+
+  it('finds the same in a smaller copy, unless it is too coarse for a face', () => {
+    const large = drawFaces(2048, 1536, [{ x: 900, y: 800, radius: 400, tilt: 0.2 }])
+    expect(findAllFaces(networks, halvedTo(large, 768))).toEqual(findAllFaces(networks, large))
+    const small = drawFaces(2048, 1536, [{ x: 900, y: 800, radius: 60 }])
+    expect(() => findAllFaces(networks, halvedTo(small, 768))).toThrow(TooCoarse)
   })
 
   it('finds none where there is none, or where the mesh sees none', () => {

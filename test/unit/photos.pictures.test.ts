@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { boxAround, overlap, withoutDoubles } from '../../lib/photos/Box.js'
 import { focalInPixels, parseExif } from '../../lib/photos/exif.js'
 import { isPlain } from '../../lib/photos/isPlain.js'
-import { Pyramid } from '../../lib/photos/Pyramid.js'
+import { halvedTo, Pyramid, TooCoarse } from '../../lib/photos/Pyramid.js'
 import { pointOfSquare, squareAround } from '../../lib/photos/Square.js'
 import { createPicture, type Picture } from '../../lib/render/Picture.js'
 
@@ -112,6 +112,20 @@ describe('Pyramid', () => {
     const whole = { ...square, x: 32 }
     expect(at(picture.sample(whole, sampling), 2, 1)).toEqual([255, 0, 51])
     expect(at(picture.sample(whole, { ...sampling, mirrored: true }), 2, 1)).toEqual([0, 255, 51])
+  })
+
+  it('samples the same from a smaller copy, or says that it is too coarse', () => {
+    const picture = paint(403, 302, (x, y) => [(x * y) % 256, (x + 7 * y) % 256, (x ^ y) % 256])
+    const copy = halvedTo(picture, 64)
+    expect(copy).toMatchObject({ halvings: 2, width: 403, height: 302, pixels: { width: 100, height: 75 } })
+    const [whole, small] = [new Pyramid(picture), new Pyramid(copy)]
+    for (const side of [58, 90, 300]) {
+      const square = { x: 190.5, y: 140.2, side, angle: 0.3 }
+      expect(small.sample(square, sampling)).toEqual(whole.sample(square, sampling))
+    }
+    expect(() => small.sample({ x: 190, y: 140, side: 56, angle: 0 }, sampling)).toThrow(TooCoarse)
+    expect(() => whole.sample({ x: 190, y: 140, side: 4, angle: 0 }, sampling)).not.toThrow()
+    expect(halvedTo(picture, 300)).toMatchObject({ halvings: 0, pixels: picture })
   })
 
   it('takes pictures of a single pixel, row or column', () => {
