@@ -49,6 +49,7 @@ export { type FaceToRender, type RenderOptions, render } from './render/render.j
 export { scaledView } from './render/scaledView.js'
 export type { FitView, Region, Turn } from './render/View.js'
 export { photoTexture } from './texture/photoTexture.js'
+export { TextureBlend } from './texture/TextureBlend.js'
 export { IdentityTracker, type TrackedFrame, type TrackedPerson } from './track/IdentityTracker.js'
 export type { TrackerOptions } from './track/TrackerOptions.js'
 export { parseTrainingConfig, type TrainingConfig } from './train/TrainingConfig.js'

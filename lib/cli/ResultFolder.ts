@@ -21,6 +21,8 @@ export interface FaceToWrite {
   view?: FaceToEncode['view']
   /** Reads the photo, when it is needed. */
   photo?: (() => Promise<Picture>) | undefined
+  /** Makes the texture, when it is needed and not the photo's. */
+  texture?: FaceToEncode['texture']
   /** To be drawn into pictures. */
   landmarks?: FaceToEncode['landmarks']
   /** Ends the work between two files. */
@@ -79,9 +81,9 @@ export class ResultFolder {
     return complete
   }
 
-  async #encoder({ id, latents, view, photo, landmarks }: FaceToWrite): Promise<FaceFiles | undefined> {
+  async #encoder({ id, latents, view, photo, texture, landmarks }: FaceToWrite): Promise<FaceFiles | undefined> {
     if (!latents) return undefined
     const picture = photo && this.#formats.some((format) => OF_PHOTOS.includes(format)) ? await photo() : undefined
-    return new FaceFiles(this.#model, { name: id, latents, view, photo: picture, landmarks })
+    return new FaceFiles(this.#model, { name: id, latents, view, photo: picture, texture, landmarks })
   }
 }

@@ -71,7 +71,7 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
       cameraFocal: options.focal === undefined,
     })
 
-    if (options.joint) return await fitPeople(fitter, items, { folder, prints }, cli)
+    if (options.joint) return await fitPeople(model, fitter, items, { folder, prints }, cli)
     const stream = options.track
       ? fitStream(followed(fitter), items, { signal, batchSize: 1 })
       : fitStream(fitter, items, { signal })

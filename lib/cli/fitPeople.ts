@@ -2,9 +2,11 @@ import { SfmError } from '../errors.js'
 import type { Fitter } from '../fit/Fitter.js'
 import type { JointFitResult } from '../fit/JointFitResult.js'
 import type { ObservationItem } from '../inputs/readObservations.js'
+import type { MeshModel } from '../outputs/faceMesh.js'
 import type { Cli } from './Cli.js'
 import { EXIT } from './exitCode.js'
 import { OF_AN_OBSERVATION } from './fitStream.js'
+import { type ImageOfPerson, personTexture } from './personTexture.js'
 import type { ResultFolder } from './ResultFolder.js'
 
 /** Observations that are of one person. */
@@ -28,6 +30,7 @@ export interface PeopleOutput {
  * @returns The exit status: not all is well where an image has no part in its person's face.
  */
 export async function fitPeople(
+  model: MeshModel,
   fitter: Pick<Fitter, 'fitJoint'>,
   items: AsyncIterable<ObservationItem>,
   { folder, prints }: PeopleOutput,
@@ -40,6 +43,8 @@ export async function fitPeople(
     unused++
     messages.say(message.startsWith(source) ? message : `${source} (${id}): ${message}`)
   }
+  const tellUnreadable = ({ source }: ObservationItem, error: Error) =>
+    messages.say(`${source}: not in the texture: ${error.message}`)
   for await (const item of items) {
     images++
     if (item.error) {
@@ -59,7 +64,8 @@ export async function fitPeople(
     for (const i of result.outlier_images) complain(used[i]!, `not used: ${result.images[i]!.message}`)
     const record = { id, ...result.toJSON() }
     const latents = result.usable ? { identity: result.identity } : undefined
-    const written = folder ? await folder.write({ id, record, latents }) : record
+    const texture = () => personTexture(model, imagesOf(result, used), tellUnreadable, signal)
+    const written = folder ? await folder.write({ id, record, latents, texture }) : record
     if (prints) await out.lines([written])
     if (messages.showsProgress) messages.progress(`${id}: ${result.message}`)
   }
@@ -69,6 +75,13 @@ export async function fitPeople(
       `${counted(people.size, 'person', 'people')} from ${counted(images, 'image', 'images')}, ${unused} not used`,
     )
   return unused === 0 && images > 0 ? EXIT.success : EXIT.failure
+}
+
+/** Those that are of the person. */
+function imagesOf({ images, outlier_images }: JointFitResult, items: readonly ObservationItem[]): ImageOfPerson[] {
+  return images
+    .map((result, i) => ({ result, item: items[i]! }))
+    .filter(({ result }, i) => result.usable && !outlier_images.includes(i))
 }
 
 /** Fits what the fitter takes; it says what is wrong with an observation before it does any work. */

@@ -26,6 +26,8 @@ export interface FaceToEncode {
   view?: View | undefined
   /** The pixels that the camera saw, or a copy of them in another size than the `image` of the view. */
   photo?: Picture | undefined
+  /** Makes its texture, where that is not one of the photo; undefined where there is none. */
+  texture?: (() => Promise<Picture | undefined>) | undefined
   /** To be drawn into pictures, in pixels of the image. */
   landmarks?: ReadonlyArray<readonly number[] | null> | undefined
 }
@@ -56,8 +58,10 @@ export class FaceFiles {
   }
 
   #texturedMesh(): Promise<Mesh> {
-    this.#textured ??= this.#plainMesh().then((mesh) => {
-      const { view, photo } = this.#face
+    this.#textured ??= this.#plainMesh().then(async (mesh) => {
+      const { view, photo, texture } = this.#face
+      const own = texture && mesh.uv ? await texture() : undefined
+      if (own) return { ...mesh, texture: own }
       return view && photo && mesh.uv ? { ...mesh, texture: photoTexture(mesh, view, photo) } : mesh
     })
     return this.#textured

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -309,5 +309,30 @@ describeWithPeers('photos', () => {
     expect(means[0]).toBeGreaterThan(120)
     const { status } = JSON.parse(await readFile(at('faces', 'blank.json'), 'utf8'))
     expect(status).toBe('failed')
+  })
+
+  it('of one person become one face, with the colours of all of them', async () => {
+    await mkdir(at('album'))
+    for (const [name, width] of [
+      ['a', 512],
+      ['b', 400],
+      ['c', 640],
+    ] as const)
+      await writeFile(at('album', `${name}.jpg`), await testSharp(png).resize(width).jpeg({ quality: 92 }).toBuffer())
+    const command = ['fit', at('album'), '--joint', '--out', at('person'), '--format', 'json,glb']
+    const { end, err } = await runProgram('../../../dist/cli/main.js', command)
+    expect({ end, err: err.trimEnd() }).toEqual({ end: 0, err: 'sfm: 1 person from 3 images, 0 not used' })
+    expect(await readdir(at('person'))).toEqual(['person.glb', 'person.json'])
+    const document = await new NodeIO().read(at('person', 'person.glb'))
+    const [texture] = document.getRoot().listTextures()
+    const { pixels } = await library.readPhoto(Buffer.from(texture!.getImage()!))
+    expect(pixels.width).toBe(1024)
+    // The three are one picture, so their texture is that of one of them.
+    const [face] = await detector.detect(portrait)
+    const result = await fitter.fit(face!)
+    const mesh = await library.faceMesh(model, result, 'alone')
+    const alone = library.photoTexture(mesh, result, (await library.readPhoto(portrait)).pixels)
+    const differences = alone.data.map((value, i) => Math.abs(value - pixels.data[i]!))
+    expect(median([...differences.filter((_, i) => i % 4 !== 3)])).toBeLessThan(6)
   })
 })

@@ -8,6 +8,7 @@ import { createPicture, type Picture } from '../../lib/render/Picture.js'
 import { render } from '../../lib/render/render.js'
 import { photoTexture } from '../../lib/texture/photoTexture.js'
 import { halved, pushPull } from '../../lib/texture/pushPull.js'
+import { TextureBlend } from '../../lib/texture/TextureBlend.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 
 /** Looks at the origin from 500 mm: a millimetre is a pixel, the origin at (100, 100). */
@@ -185,6 +186,76 @@ describe('photoTexture', () => {
     ['uv', () => photoTexture({ ...sheet(), uv: undefined } as never, view, createPicture(2, 2)), /^mesh\.uv/],
   ])('refuses a bad %s', (_, run, message) => {
     expectSfmError(run, 'INVALID_ARGUMENT', message)
+  })
+})
+
+describe('TextureBlend', () => {
+  const GREY = [120, 120, 120] as const
+  /** A photo that ends beyond a column, transparent there. */
+  const only = (isThere: (x: number) => boolean, picture: Picture): Picture => {
+    for (let i = 0; i < picture.width * picture.height; i++)
+      if (!isThere(i % picture.width)) picture.data.fill(0, 4 * i, 4 * i + 4)
+    return picture
+  }
+
+  it('of one photo is that photo’s texture', () => {
+    const photo = painted((x, y) => [x, y, 40])
+    const blend = new TextureBlend({ size: 64 }).add(sheet(), view, photo)
+    expect(blend.picture()).toEqual(photoTexture(sheet(), view, photo, { size: 64 }))
+  })
+
+  it('takes each part from the photo that shows it', () => {
+    const { mirror: _, ...mesh } = sheet()
+    const left = only(
+      (x) => x < 110,
+      painted(() => RED),
+    )
+    const right = only(
+      (x) => x > 90,
+      painted(() => RED),
+    )
+    for (let y = 0; y < 200; y++) right.data.set([...BLUE, 255], (y * 200 + 160) * 4)
+    const texture = new TextureBlend({ size: 256 }).add(mesh, view, left).add(mesh, view, right).picture()
+    expect(texel(texture, 0.1, 0.5)).toEqual(RED)
+    // A line that the second photo alone shows, 60.5 mm to the side.
+    expect(texel(texture, 0.5 + 60.5 / 160, 0.5)[2]).toBeGreaterThan(150)
+    expect(texel(new TextureBlend({ size: 256 }).add(mesh, view, left).picture(), 0.5 + 60.5 / 160, 0.5)).toEqual(RED)
+  })
+
+  it('shows all photos in the light of the first', () => {
+    const { mirror: _, ...mesh } = sheet()
+    const dark = byteOfLight(0.2)
+    const bright = byteOfLight(0.5)
+    const left = only(
+      (x) => x < 120,
+      painted(() => [dark, dark, dark]),
+    )
+    const right = only(
+      (x) => x > 60,
+      painted(() => [bright, bright, bright]),
+    )
+    const texture = new TextureBlend({ size: 128 }).add(mesh, view, left).add(mesh, view, right).picture()
+    for (const s of [0.05, 0.5, 0.95])
+      for (const value of texel(texture, s, 0.5)) expect(Math.abs(value - dark)).toBeLessThanOrEqual(1)
+  })
+
+  it('prefers a photo in which the face is large', () => {
+    const stripes = (x: number, width: number) => (Math.floor(x / width) % 2 === 0 ? 60 : 200)
+    const large = painted((x) => [stripes(x, 8), 100, 100])
+    // The same face a tenth as large, its stripes lost.
+    const small = painted(() => GREY, 20)
+    const afar = { ...view, camera: { ...view.camera, focal: 50, principal: [10, 10] as [number, number] } }
+    const mesh = sheet()
+    const texture = new TextureBlend({ size: 256 }).add(mesh, afar, small).add(mesh, view, large).picture()
+    const values = Array.from({ length: 100 }, (_, i) => texel(texture, 0.2 + 0.006 * i, 0.5)[0]!)
+    expect(Math.max(...values) / Math.min(...values)).toBeGreaterThan(2)
+  })
+
+  it('of no photo is black', () => {
+    const { width, data } = new TextureBlend({ size: 16 }).picture()
+    expect(width).toBe(16)
+    expect(data.every((value, i) => value === (i % 4 === 3 ? 255 : 0))).toBe(true)
+    expectSfmError(() => new TextureBlend({ size: 3 }), 'INVALID_ARGUMENT', /^size/)
   })
 })
 
