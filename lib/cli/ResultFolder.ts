@@ -19,8 +19,8 @@ export interface FaceToWrite {
   latents?: Latents | undefined
   /** The fit, where there was a camera. */
   view?: FaceToEncode['view']
-  /** Reads the photo, when it is needed. */
-  photo?: (() => Promise<Picture>) | undefined
+  /** Reads the photo, when it is needed; the face is shown without where there is none. */
+  photo?: (() => Promise<Picture | undefined>) | undefined
   /** Makes the texture, when it is needed and not the photo's. */
   texture?: FaceToEncode['texture']
   /** To be drawn into pictures. */

@@ -79,7 +79,7 @@ export async function fit(inputs: readonly string[], options: FitCommandOptions,
       const lines: unknown[] = []
       try {
         for await (const { outcome, record } of mapOrdered(outcomes, WRITERS, (outcome) =>
-          write(outcome, folder, options, signal),
+          write(outcome, folder, options, cli),
         )) {
           tally.add(outcome)
           if (outcome.item.note !== undefined) messages.say(`${outcome.source}: ${outcome.item.note}`)
@@ -116,19 +116,27 @@ async function write(
   outcome: Outcome,
   folder: ResultFolder | undefined,
   { drawLandmarks = false }: FitCommandOptions,
-  signal: AbortSignal,
+  { messages, signal }: Pick<Cli, 'messages' | 'signal'>,
 ): Promise<{ outcome: Outcome; record: unknown }> {
   signal.throwIfAborted()
-  const { id, record, result, item, usable } = outcome
+  const { id, source, record, result, item, usable } = outcome
   if (folder === undefined) return { outcome, record }
   // A face that is not usable has its record, which says why; a mesh of it would look as good as any.
   if (!usable || !result) return { outcome, record: await folder.write({ id, record }) }
   const view = result.camera ? result : undefined
+  const photo = item.photo
+  const readPhoto = photo && (async () => photo().catch((error: Error) => without(source, error, { messages, signal })))
   const landmarks = drawLandmarks && item.observation ? pointsOf(item.observation) : undefined
   return {
     outcome,
-    record: await folder.write({ id, record, latents: result, view, photo: item.photo, landmarks, signal }),
+    record: await folder.write({ id, record, latents: result, view, photo: readPhoto, landmarks, signal }),
   }
+}
+
+/** A face may be shown without its photo; a person wants to know. */
+function without(source: string, error: Error, { messages, signal }: Pick<Cli, 'messages' | 'signal'>): undefined {
+  signal.throwIfAborted()
+  messages.say(`${source}: shown without its photo: ${error.message}`)
 }
 
 /** Points as pairs, however they were given. */

@@ -7,7 +7,7 @@ import type { RecentPictures } from './RecentPictures.js'
 import type { JsonEntry } from './readJson.js'
 
 /** Enough for every face that is large enough to be fitted, and a bound on what is held of a stream of photos. */
-const LONGEST_SIDE = 4096
+export const LONGEST_SIDE = 4096
 
 /** How photos among the inputs are read. */
 export interface FacesOptions {

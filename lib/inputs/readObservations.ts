@@ -4,6 +4,7 @@ import type { Picture } from '../render/Picture.js'
 import type { SourceOptions } from './expandInputs.js'
 import { parseObservation } from './parseObservation.js'
 import { parsePts } from './parsePts.js'
+import { photoOfRecord } from './photoOfRecord.js'
 import { RecentPictures } from './RecentPictures.js'
 import { type FacesOptions, readFaces } from './readFaces.js'
 import { type InputRecord, type RecordOptions, readRecords, within } from './readRecords.js'
@@ -18,7 +19,7 @@ export type ObservationItem = {
   index: number
   /** What a person should know of it, though it is no error. */
   note?: string
-  /** The photo that the landmarks were found in, if they were; it may be a smaller copy. */
+  /** Reads the photo that the landmarks are of, where it is known: found in it, or naming it (`image.file`). It may be a smaller copy. */
   photo?: () => Promise<Picture>
 } & ({ observation: Observation; error?: undefined } | { error: SfmError; observation?: undefined })
 
@@ -63,7 +64,7 @@ export async function* readObservations(
   inputs: readonly string[],
   options: ReadObservationsOptions = {},
 ): AsyncGenerator<ObservationItem> {
-  for await (const record of readRecords(inputs, recordOptions(options))) yield toItem(record)
+  for await (const record of readRecords(inputs, recordOptions(options))) yield toItem(record, options)
 }
 
 function recordOptions(options: ReadObservationsOptions): RecordOptions {
@@ -80,17 +81,21 @@ function recordOptions(options: ReadObservationsOptions): RecordOptions {
   }
 }
 
-function toItem({ source, index, defaultId, note, photo, value, error }: InputRecord): ObservationItem {
+function toItem(
+  { source, file, index, defaultId, note, photo, value, error }: InputRecord,
+  { decode }: ReadObservationsOptions,
+): ObservationItem {
   if (error !== undefined) return { id: defaultId, source, index, error }
   try {
     const observation = parseObservation(value)
     observation.id ??= defaultId
+    const picture = photo ?? photoOfRecord(observation.image, file, decode)
     return {
       id: observation.id,
       source,
       index,
       ...(note !== undefined && { note }),
-      ...(photo && { photo }),
+      ...(picture && { photo: picture }),
       observation,
     }
   } catch (error) {

@@ -8,6 +8,8 @@ import { type Kind, SNIFF_BYTES, sniff } from './sniff.js'
 export type InputRecord = {
   /** For messages: the file's name and, if it holds more than one record, the line or the element. */
   source: string
+  /** The file that it was read from; absent for standard input. */
+  file?: string
   /** From 0, over all inputs. */
   index: number
   /**
@@ -58,6 +60,7 @@ export async function* readRecords(inputs: readonly string[], options: RecordOpt
       const record = {
         source: source.name + entry.place,
         index: index++,
+        ...(!source.live && { file: source.name }),
         defaultId: source.stem + (entry.suffix ?? (entry.position === null ? '' : `-${entry.position}`)),
         ...(entry.note !== undefined && { note: entry.note }),
         ...(entry.photo && { photo: entry.photo }),

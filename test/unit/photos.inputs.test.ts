@@ -264,6 +264,41 @@ describe('sfm fit with photos', () => {
     expect(JSON.parse(await readFile(at('out', 'b.json'), 'utf8')).files).toEqual({ png: 'b.png', glb: 'b.glb' })
   })
 
+  it('shows the photo that landmarks name, seen from their own folder, or says why it does not', async () => {
+    await mkdir(at('shots'))
+    await save('shots/a.jpg', { width: 600, height: 100 })
+    await save('wide.jpg', { width: 601, height: 50 })
+    await save('broken.jpg', { damage: 'the photo is damaged or cut off: all of it' })
+    const landmarks = (id: string, file: string) =>
+      JSON.stringify({ id, scheme: 's', points: [[1, 2]], image: { width: 600, height: 100, file } })
+    const lines = [
+      landmarks('there', '../shots/a.jpg'),
+      landmarks('absolute', at('shots/a.jpg')),
+      landmarks('gone', 'gone.jpg'),
+      landmarks('other', '../wide.jpg'),
+      landmarks('broken', '../broken.jpg'),
+    ]
+    await mkdir(at('notes'))
+    await writeFile(at('notes', 'faces.jsonl'), lines.join('\n'))
+    const { status, err } = await sfm([at('notes/faces.jsonl'), '--out', at('out'), '--format', 'png,json'])
+    expect(status).toBe(0)
+    expect(err.replaceAll(`${folder}/`, '').split('\n').slice(0, 3)).toEqual([
+      expect.stringMatching(/^sfm: notes\/faces.jsonl:3: shown without its photo: ENOENT.*notes\/gone.jpg/),
+      "sfm: notes/faces.jsonl:4: shown without its photo: image.file: wide.jpg has 601 x 50 pixels, the landmarks' image 600 x 100",
+      'sfm: notes/faces.jsonl:5: shown without its photo: the photo is damaged or cut off: all of it',
+    ])
+    const picture = (name: string) => readFile(at('out', `${name}.png`))
+    expect(await picture('there')).toEqual(await picture('absolute'))
+    const { data } = PNG.sync.read(await picture('there'))
+    const without = PNG.sync.read(await picture('gone')).data
+    expect(data.length).toBeGreaterThan(0)
+    expect(Buffer.compare(data, without)).not.toBe(0)
+
+    // Who does not ask for pictures does not hear of photos.
+    const plain = await sfm([at('notes/faces.jsonl'), '--out', at('out2'), '--format', 'json,obj'])
+    expect(plain.err).not.toMatch(/its photo/)
+  })
+
   it('does not take a noted focal length where one is given', async () => {
     await save('a.jpg', { ...ONE, focal: 812 })
     behaviour.observations = []
