@@ -11,6 +11,7 @@ import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits, NativeJoint } from '../native.js'
 import { FaceMotion } from './FaceMotion.js'
 import { IdentityFilter } from './IdentityFilter.js'
+import { SeedMotion } from './SeedMotion.js'
 import type { ResolvedTrackerOptions } from './TrackerOptions.js'
 
 /** A frame's result: that of a fit, with the tracker's identity, and pose and expression smoothed. */
@@ -71,12 +72,6 @@ interface Pass {
 /** What became of a frame: its fit and how likely it is of the person, or a fit that failed. */
 type Seen = { pass: Pass; sure: number } | { failed: Pass }
 
-/** Where the last frame left off. */
-interface Whereabouts {
-  packed: PackedObservation
-  seeds: Float64Array
-}
-
 /** Before a frame has been seen: the odds that it is not of a cut. Some take half a minute. */
 const LOG_ODDS = Math.log(999)
 /** Frames after which an estimated focal length is held: it does not change within a take, and the depth is as unsure. */
@@ -108,7 +103,9 @@ export class IdentityTracker {
   #identity: IdentityFilter
   /** Whoever else the last frames showed. */
   #stranger: IdentityFilter | undefined
-  #before: Whereabouts | undefined
+  /** The last frame, if it could be fitted. */
+  #before: PackedObservation | undefined
+  readonly #seeds: SeedMotion
   #focal = { frames: 0, log: 0 }
 
   /** @internal */
@@ -117,6 +114,7 @@ export class IdentityTracker {
     this.#options = options
     this.#link = new PersonLink(context.identityPrior.factor, undefined, context.prior)
     this.#motion = new FaceMotion(context.expressionBounds)
+    this.#seeds = new SeedMotion(context.expressionBounds)
     this.#identity = this.#nobody()
   }
 
@@ -158,7 +156,7 @@ export class IdentityTracker {
   reset(): void {
     if (this.#identity.frames > 0) this.#person++
     this.#follow(this.#nobody())
-    this.#before = undefined
+    this.#lose()
   }
 
   #nobody(): IdentityFilter {
@@ -179,12 +177,13 @@ export class IdentityTracker {
     const seen = this.#identity.frames > 0 ? await this.#recognise(frame, signal) : await this.#meet(frame, signal)
     this.#frames++
     if ('failed' in seen) {
-      this.#before = undefined
+      this.#lose()
       this.#motion.restart()
       return Object.assign(this.#context.resultOf(seen.failed.output, frame), { ...place, same_person: null })
     }
     const { pass, sure } = seen
-    this.#before = { packed: frame.packed, seeds: pass.output.seeds as Float64Array }
+    this.#before = frame.packed
+    this.#seeds.saw(pass.output.seeds as Float64Array)
     if (sure < 0.5) {
       this.#motion.restart()
       const restart = await this.#suspect(pass, frame, signal)
@@ -290,13 +289,21 @@ export class IdentityTracker {
     camera[0] = Math.exp(this.#focal.log / this.#focal.frames)
   }
 
-  /** Where the frame before left off, unless the face is elsewhere now, or seen by other means. */
+  /** The next frame may be anywhere. */
+  #lose(): void {
+    this.#before = undefined
+    this.#seeds.restart()
+  }
+
+  /** Where the face is now if it went on as it moved, unless the face is elsewhere now, or seen by other means. */
   #seedsFor(packed: PackedObservation): Float64Array | undefined {
-    if (!this.#before) return undefined
-    const { packed: before, seeds } = this.#before
+    const before = this.#before
+    if (before === undefined) return undefined
     const alike =
       before.scheme === packed.scheme && before.dimensions === packed.dimensions && before.weak === packed.weak
-    return alike && distance(before, packed) < JUMP ? seeds : undefined
+    if (alike && distance(before, packed) < JUMP) return this.#seeds.ahead()
+    this.#lose()
+    return undefined
   }
 
   #alone(frame: Frame, signal: AbortSignal | undefined): Promise<Pass> {
