@@ -67,6 +67,8 @@ export class Stage {
   #radius = 1
   #photo: ViewerPhoto | undefined
   #requested = false
+  /** Whether there is something to be seen: drawing before would compile shaders that nobody needs. */
+  #isReady = false
 
   /** @throws Error where the browser has no WebGL. */
   constructor(canvas: HTMLCanvasElement, page: Page, reducedMotion: boolean) {
@@ -112,6 +114,7 @@ export class Stage {
 
   /** Looks at the whole head, turned by degrees; from where it is looked at now, without. */
   frame(yaw?: number): void {
+    this.#isReady = true
     const positions = this.#skin.geometry.attributes.position as BufferAttribute
     this.#skin.geometry.boundingBox = null
     this.#skin.geometry.computeBoundingBox()
@@ -196,7 +199,7 @@ export class Stage {
 
   #draw(): void {
     const { clientWidth: width, clientHeight: height } = this.#canvas
-    if (width === 0 || height === 0) return
+    if (!this.#isReady || width === 0 || height === 0) return
     const camera: Camera = this.#photo ? photoCamera(this.#photo, width, height) : this.#camera
     camera.updateMatrixWorld(true)
     this.#rig.matrix.copy(camera.matrixWorld)

@@ -1,4 +1,5 @@
 import { button, check, choice, element, group, readable, type Slider, slider } from './elements.js'
+import { loadImage } from './loadImage.js'
 import { type Page, readPage } from './readPage.js'
 import { Stage } from './Stage.js'
 import { shapeAt, type Whereabouts } from './walk.js'
@@ -302,8 +303,10 @@ class Viewer {
 
   async #showTexture(): Promise<void> {
     const index = this.#face
-    const { texture } = this.#page.faces[index]!
-    const image = texture && this.#texture.checked ? await loaded(texture) : undefined
+    const { faces, firstTexture } = this.#page
+    const { texture } = faces[index]!
+    const isWanted = texture && this.#texture.checked
+    const image = isWanted ? await ((index === 0 && firstTexture) || loadImage(texture)) : undefined
     // Another face may have been chosen meanwhile.
     if (index === this.#face) this.stage.setTexture(image)
   }
@@ -335,13 +338,6 @@ function toggle(each: ReturnType<typeof check>): void {
 
 function nextFrame(): Promise<number> {
   return new Promise((shown) => requestAnimationFrame(shown))
-}
-
-async function loaded(url: string): Promise<HTMLImageElement> {
-  const image = new Image()
-  image.src = url
-  await image.decode()
-  return image
 }
 
 // Last: classes are not there before their place.
