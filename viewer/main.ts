@@ -21,8 +21,11 @@ const TURN = 5
 const NEARER = 1.1
 
 async function start(): Promise<void> {
-  const page = await readPage(byId('data').textContent ?? '')
-  const viewer = new Viewer(page)
+  let firstTexture: Promise<HTMLImageElement> | undefined
+  const page = await readPage(byId('data').textContent ?? '', ({ faces: [first] }) => {
+    firstTexture = first?.texture === undefined ? undefined : loadImage(first.texture)
+  })
+  const viewer = new Viewer(page, firstTexture)
   await viewer.open(0)
   viewer.stage.frame(0)
   await nextFrame()
@@ -34,6 +37,7 @@ async function start(): Promise<void> {
 class Viewer {
   readonly stage: Stage
   readonly #page: Page
+  readonly #firstTexture: Promise<HTMLImageElement> | undefined
   readonly #canvas = byId<HTMLCanvasElement>('canvas')
   readonly #where: Whereabouts & { along: number[]; expression: number[] }
   readonly #shape: Float32Array
@@ -49,8 +53,10 @@ class Viewer {
   #shortcuts: ReturnType<typeof check>
   #opacity: Slider
 
-  constructor(page: Page) {
+  /** @param firstTexture Of the first face, under way. */
+  constructor(page: Page, firstTexture: Promise<HTMLImageElement> | undefined) {
     this.#page = page
+    this.#firstTexture = firstTexture
     const { model } = page.data
     const still = matchMedia('(prefers-reduced-motion: reduce)').matches
     this.stage = new Stage(this.#canvas, page, still)
@@ -303,10 +309,9 @@ class Viewer {
 
   async #showTexture(): Promise<void> {
     const index = this.#face
-    const { faces, firstTexture } = this.#page
-    const { texture } = faces[index]!
+    const { texture } = this.#page.faces[index]!
     const isWanted = texture && this.#texture.checked
-    const image = isWanted ? await ((index === 0 && firstTexture) || loadImage(texture)) : undefined
+    const image = isWanted ? await ((index === 0 && this.#firstTexture) || loadImage(texture)) : undefined
     // Another face may have been chosen meanwhile.
     if (index === this.#face) this.stage.setTexture(image)
   }

@@ -1,6 +1,5 @@
 import type { Openings } from '../lib/render/openings.js'
 import type { ViewerData, ViewerFace } from '../lib/viewer/ViewerData.js'
-import { loadImage } from './loadImage.js'
 import { inMillimetres, unpack } from './unpack.js'
 import type { Place, WalkColumns } from './walk.js'
 
@@ -15,17 +14,17 @@ export interface Page {
   openings: Openings | undefined
   columns: WalkColumns
   faces: Array<ViewerFace & { place: Place }>
-  /** The texture of the first face, under way. */
-  firstTexture: Promise<HTMLImageElement> | undefined
 }
 
-/** Reads the data that the page was written with. */
-export async function readPage(text: string): Promise<Page> {
+/**
+ * Reads the data that the page was written with.
+ *
+ * @param meanwhile Begins what need not wait until the numbers are unpacked.
+ */
+export async function readPage(text: string, meanwhile: (data: ViewerData) => void = () => undefined): Promise<Page> {
   const data = JSON.parse(text) as ViewerData
   const { model } = data
-  // The browser decodes it while the numbers are unpacked.
-  const [first] = data.faces
-  const firstTexture = first?.texture === undefined ? undefined : loadImage(first.texture)
+  meanwhile(data)
   const arrays = await unpack(model.arrays)
   const next = () => arrays.shift()!
   const triangles = next() as Uint16Array
@@ -45,5 +44,5 @@ export async function readPage(text: string): Promise<Page> {
       return { ...face, place: { tangent: face.tangent, column: inMillimetres(own!) } }
     }),
   )
-  return { data, triangles, uv, colours, openings: model.openings, columns, faces, firstTexture }
+  return { data, triangles, uv, colours, openings: model.openings, columns, faces }
 }
