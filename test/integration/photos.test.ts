@@ -19,6 +19,22 @@ import { renderedFaces } from '../fixtures/renderedFaces.js'
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const portrait = join(root, 'examples/photos/astronaut.png')
 
+/** An animal's face, drawn: ears, slit eyes, whiskers. */
+const CAT = Buffer.from(
+  `<svg xmlns="http://www.w3.org/2000/svg" width="512" height="512">
+  <rect width="512" height="512" fill="#6a8a5a"/>
+  <path d="M110 230 L120 60 L230 140 Z M402 230 L392 60 L282 140 Z" fill="#a8743a"/>
+  <path d="M130 180 L136 100 L196 142 Z M382 180 L376 100 L316 142 Z" fill="#d9a08a"/>
+  <ellipse cx="256" cy="280" rx="160" ry="140" fill="#b8823f"/>
+  <path d="M200 150 L210 200 M256 140 L256 195 M312 150 L302 200" stroke="#5a3a18" stroke-width="14"/>
+  <ellipse cx="190" cy="255" rx="36" ry="30" fill="#c8d048"/><ellipse cx="190" cy="255" rx="8" ry="28"/>
+  <ellipse cx="322" cy="255" rx="36" ry="30" fill="#c8d048"/><ellipse cx="322" cy="255" rx="8" ry="28"/>
+  <ellipse cx="222" cy="345" rx="46" ry="36" fill="#ecd9b8"/><ellipse cx="290" cy="345" rx="46" ry="36" fill="#ecd9b8"/>
+  <path d="M236 305 L276 305 L256 330 Z" fill="#3a2220"/>
+  <path d="M200 340 L40 310 M200 350 L40 360 M312 340 L472 310 M312 350 L472 360" stroke="#fff" stroke-width="4"/>
+  </svg>`,
+)
+
 /** As it is built: the detector starts a worker from a file of its own. */
 type Library = typeof import('../../lib/index.js')
 
@@ -309,6 +325,64 @@ describeWithPeers('photos', () => {
     expect(means[0]).toBeGreaterThan(120)
     const { status } = JSON.parse(await readFile(at('faces', 'blank.json'), 'utf8'))
     expect(status).toBe('failed')
+  })
+
+  it('that are bad are each said to be so, and the others are fitted', async () => {
+    await mkdir(at('bad'))
+    const jpeg = await testSharp(png).jpeg({ quality: 92 }).toBuffer()
+    const face = (size: number) => testSharp(png).resize(size).png().toBuffer()
+    const grey = (width: number, height: number) => ({ create: { width, height, channels: 3, background: '#567' } })
+    const group = [
+      { input: await face(420), left: 20, top: 20 },
+      { input: await face(300), left: 500, top: 40 },
+      { input: await face(260), left: 860, top: 80 },
+      { input: await face(220), left: 520, top: 380 },
+    ]
+    const bomb = Buffer.from(png)
+    bomb.writeUInt32BE(60_000, 16)
+    bomb.writeUInt32BE(60_000, 20)
+    bomb.writeUInt32BE(crc32(bomb.subarray(12, 29)), 29)
+    const turned = await testSharp(png).rotate(180).png().toBuffer()
+    const files: Record<string, Buffer> = {
+      'animated.gif': await testSharp([png, turned], { join: { animated: true } })
+        .gif()
+        .toBuffer(),
+      'black.jpg': await testSharp({ ...grey(320, 240), create: { ...grey(320, 240).create, background: '#000' } })
+        .jpeg()
+        .toBuffer(),
+      'bomb.png': bomb,
+      'cat.png': await testSharp(CAT).png().toBuffer(),
+      'cmyk.jpg': await testSharp(png).toColourspace('cmyk').jpeg({ quality: 95 }).toBuffer(),
+      'cut.jpg': jpeg.subarray(0, jpeg.length >> 1),
+      'deep.png': await testSharp(png).toColourspace('rgb16').png().toBuffer(),
+      'group.jpg': await testSharp(grey(1200, 640)).composite(group).jpeg({ quality: 95 }).toBuffer(),
+      'tiny.jpg': await testSharp(grey(640, 480))
+        .composite([{ input: await face(100), left: 300, top: 200 }])
+        .jpeg({ quality: 95 })
+        .toBuffer(),
+    }
+    for (const [name, bytes] of Object.entries(files)) await writeFile(at('bad', name), bytes)
+    const { end, out } = await runProgram('../../../dist/cli/main.js', ['fit', at('bad')])
+    expect(end).toBe(1)
+    const results = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: string; usable: boolean; message: string })
+    const reason = Object.fromEntries(results.map(({ id, usable, message }) => [id, usable ? 'usable' : message]))
+    expect(reason).toEqual({
+      animated: 'usable',
+      black: expect.stringMatching(/no face was found: the picture is of one colour all over/),
+      bomb: expect.stringMatching(/60000 x 60000 pixels are more than the 128 million/),
+      cat: expect.stringMatching(/no face was found in the picture/),
+      cmyk: 'usable',
+      cut: expect.stringMatching(/the photo is damaged or cut off/),
+      deep: 'usable',
+      'group#0': 'usable',
+      'group#1': 'usable',
+      'group#2': 'usable',
+      'group#3': 'usable',
+      tiny: expect.stringMatching(/the face is \d+ pixels large, and less than 32 are left out/),
+    })
   })
 
   it('of one person become one face, with the colours of all of them', async () => {
