@@ -1,6 +1,7 @@
 #include "cpu/CpuBackend.h"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include "core/Normals.h"
@@ -19,6 +20,15 @@ constexpr int kTileNormalFaces = 16;  // likewise, on tiles
 // On tiles, outputs beyond this go past the caches, which could not keep them: so no lines are fetched only to be
 // overwritten. On vectors that does not pay: arithmetic is the limit there, and hides the stores (docs/performance.md).
 constexpr size_t kStreamedBytes = size_t{16} << 20;
+
+// Multiply-adds that take less time than handing them to another thread and hearing of their end, which costs 15 to 100
+// microseconds: these are done at once.
+constexpr double kSmallDecode = 5e5;
+
+bool isSmall(const DecodeBatch& batch) {
+  const DecodeBasis& basis = batch.basis();
+  return 3.0 * batch.count * basis.pointCount * basis.columnCount <= kSmallDecode && batch.normals.size() == 0;
+}
 
 // How a batch is decoded, and in which tasks.
 struct DecodePlan {
@@ -169,6 +179,16 @@ void decodeTask(const DecodePlan& plan, DecodeBatch& batch, int task, AlignedBuf
 
 void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<const Cancellation> cancellation,
                         Completion done) {
+  if (isSmall(*batch)) {
+    std::exception_ptr failure;
+    try {
+      if (!cancellation->cancelled()) decodeNow(*batch);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    done(failure);
+    return;
+  }
   const DecodePlan plan(*batch, kernels_, threadCount());
   Job job;
   job.taskCount = plan.taskCount;

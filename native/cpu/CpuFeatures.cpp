@@ -81,8 +81,8 @@ bool hasAvx512Bf16() { return hasAvx512() && all(cpuid(7, 1).a, 1u << 5); }
 bool hasAmx() {
   constexpr uint32_t kBf16AndTiles = (1u << 22) | (1u << 24);
   constexpr uint64_t kTileStates = 0x60000;  // configuration and data
-  static const bool has =
-      hasAvx512Bf16() && all(cpuid(7).d, kBf16AndTiles) && (savedStates() & kTileStates) == kTileStates && mayUseTiles();
+  static const bool has = hasAvx512Bf16() && all(cpuid(7).d, kBf16AndTiles) &&
+                          (savedStates() & kTileStates) == kTileStates && mayUseTiles();
   return has;
 }
 

@@ -16,6 +16,7 @@
 #include "core/Sphere.h"
 #include "cpu/BoxQuadratic.h"
 #include "cpu/FitWorkspace.h"
+#include "cpu/LandmarkBlock.h"
 
 namespace sfm {
 namespace {
@@ -279,17 +280,15 @@ class FitSolver {
     for (int i = 0; i < basis_.stride; ++i) coefficients[i] = 0;
     double pose[kPoseCapacity] = {0}, radial = 0;
     int rows = 0;  // of the Jacobian that are not in H yet
+    LandmarkBlock block;
     for (int i = 0; i < activeCount_; ++i) {
+      const int place = i % LandmarkBlock::kSize;
+      if (place == 0) differentiateBlock(i, state, sight, at, &block);
       const long landmark = w_.active[i];
-      const double* turned = at.turned.data() + 3L * i;
-      const double* residual = at.residual.data() + 3L * i;
       const Real* identityPart = at.identityPart.data() + 3 * landmark;
-      LandmarkDerivative derivative;
-      differentiateLandmark(image_, objective_, options_.degreesOfFreedom, state, sight, turned, residual,
-                            at.squared[i], w_.inverseVariance[i], &derivative);
       double shape[3] = {0};
       for (int a = 0; a < dimensions_; ++a) {
-        const LandmarkRow row = landmarkRow(image_, derivative, a, state.rotation, turned, residual[a]);
+        const LandmarkRow row = block.row(place, a);
         for (int c = 0; c < 3; ++c) shape[c] += row.residual * row.shape[c];
         for (int c = 0; c < kPoseCapacity; ++c) pose[c] += row.residual * row.pose[c];
         if (kMatrix) {
@@ -316,6 +315,16 @@ class FitSolver {
     for (int i = 0; i < part_.nuisances; ++i) g[nuisanceColumn() + i] = coefficients[basis_.nuisanceStart + i];
     for (int i = 0; i < e_; ++i) g[expressionColumn() + i] = coefficients[basis_.expressionStart + i];
     addPriorGradient(state, at);
+  }
+
+  // The rows of the landmarks from the first one on.
+  void differentiateBlock(int first, const FitState<Real>& state, const Sight& sight, const FitEvaluation<Real>& at,
+                          LandmarkBlock* block) const {
+    for (int l = 0; l < LandmarkBlock::kSize && first + l < activeCount_; ++l) {
+      const long i = first + l;
+      block->set(l, at.turned.data() + 3 * i, at.residual.data() + 3 * i, at.squared[i], w_.inverseVariance[i]);
+    }
+    block->differentiate(image_, objective_, options_.degreesOfFreedom, state, sight);
   }
 
   // H = J^T J, or H += J^T J, of that many rows.
@@ -459,8 +468,8 @@ class FitSolver {
       upper[i] = options_.boundExpression ? static_cast<Real>(model_.expressionBounds()[2 * i + 1]) - value
                                           : static_cast<Real>(HUGE_VALF);
     }
-    if (!solveBox<Kernels>(s, e_, sld, b, lower, upper, w_.boxState.data(), step, w_.boxWork.data(),
-                           w_.boxIndex.data(), &boxFactored_)) {
+    if (!solveBox<Kernels>(s, e_, sld, b, lower, upper, w_.boxState.data(), step, w_.boxWork.data(), w_.boxIndex.data(),
+                           &boxFactored_)) {
       for (int i = 0; i < e_; ++i) w_.boxState[i] = kFree;
       return false;
     }
