@@ -26,3 +26,12 @@
 #define SFM_ALWAYS_INLINE inline __attribute__((always_inline))
 #define SFM_NEVER_INLINE __attribute__((noinline))
 #endif
+
+// Before a loop of at most 16 rounds over what is to stay in registers, each round of its own code.
+#if defined(__clang__)
+#define SFM_UNROLLED _Pragma("clang loop unroll(full)")
+#elif defined(__GNUC__)
+#define SFM_UNROLLED _Pragma("GCC unroll 16")
+#else
+#define SFM_UNROLLED
+#endif

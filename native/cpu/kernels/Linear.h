@@ -137,7 +137,7 @@ struct SimdKernels {
       loadTile(diagonal, ld, t);
       addProduct<true>(h + k, h + k, k, ld, t);
       storeTile(t, rows, ld, diagonal);
-      float inverse[kTile];
+      float inverse[kTile] = {};
       if (!factorDiagonal(diagonal, rows, ld, inverse)) return false;
       for (int j = k + kTile; j < n; j += kTile) {
         float* c = h + static_cast<long>(k) * ld + j;
@@ -160,21 +160,29 @@ struct SimdKernels {
 
   // The same for one tile on the diagonal, of which only that many rows count. `inverse`: of U's diagonal.
   static bool factorDiagonal(float* h, int rows, int ld, float* inverse) {
-    for (int k = 0; k < rows; ++k) {
+    return rows == kTile ? factorRows<true>(h, rows, ld, inverse) : factorRows<false>(h, rows, ld, inverse);
+  }
+
+  template <bool kWhole>
+  static SFM_ALWAYS_INLINE bool factorRows(float* h, int rows, int ld, float* inverse) {
+    Tile t;
+    loadTile(h, ld, t);
+    SFM_UNROLLED
+    for (int k = 0; k < kTile; ++k) {
+      if (!kWhole && k >= rows) break;
       float* pivotRow = h + static_cast<long>(k) * ld;
+      for (int j = 0; j < Vec::kTileVectors; ++j) store(pivotRow + j * Vec::kLanes, t.row[k][j]);
       if (!(pivotRow[k] > 0)) return false;
       inverse[k] = 1 / sqrtf(pivotRow[k]);
       const Vec scale = broadcast(inverse[k]);
-      Vec pivots[Vec::kTileVectors];
       for (int j = 0; j < Vec::kTileVectors; ++j) {
-        pivots[j] = multiply(scale, load(pivotRow + j * Vec::kLanes));
-        store(pivotRow + j * Vec::kLanes, pivots[j]);
+        t.row[k][j] = multiply(scale, t.row[k][j]);
+        store(pivotRow + j * Vec::kLanes, t.row[k][j]);
       }
-      for (int i = k + 1; i < rows; ++i) {
-        float* row = h + static_cast<long>(i) * ld;
+      SFM_UNROLLED
+      for (int i = k + 1; i < kTile; ++i) {
         const Vec factor = broadcast(pivotRow[i]);
-        for (int j = 0; j < Vec::kTileVectors; ++j)
-          store(row + j * Vec::kLanes, negativeMultiplyAdd(factor, pivots[j], load(row + j * Vec::kLanes)));
+        for (int j = 0; j < Vec::kTileVectors; ++j) t.row[i][j] = negativeMultiplyAdd(factor, t.row[k][j], t.row[i][j]);
       }
     }
     return true;
@@ -182,11 +190,21 @@ struct SimdKernels {
 
   // t <- U^-T t for the factor of a tile on the diagonal.
   static SFM_ALWAYS_INLINE void solveTile(const float* u, const float* inverse, int rows, int ld, Tile& t) {
+    if (rows == kTile)
+      solveRows<true>(u, inverse, rows, ld, t);
+    else
+      solveRows<false>(u, inverse, rows, ld, t);
+  }
+
+  template <bool kWhole>
+  static SFM_ALWAYS_INLINE void solveRows(const float* u, const float* inverse, int rows, int ld, Tile& t) {
+    SFM_UNROLLED
     for (int k = 0; k < kTile; ++k) {
-      if (k >= rows) break;
+      if (!kWhole && k >= rows) break;
       const Vec scale = broadcast(inverse[k]);
       for (int j = 0; j < Vec::kTileVectors; ++j) t.row[k][j] = multiply(scale, t.row[k][j]);
       const float* row = u + static_cast<long>(k) * ld;
+      SFM_UNROLLED
       for (int i = k + 1; i < kTile; ++i) {
         const Vec factor = broadcast(row[i]);
         for (int j = 0; j < Vec::kTileVectors; ++j) t.row[i][j] = negativeMultiplyAdd(factor, t.row[k][j], t.row[i][j]);
