@@ -22,7 +22,7 @@ using linear::Update;
 
 Engine engineOf(Napi::Env env) {
   CpuBackend& cpu = AddonData::of(env).cpu();
-  return {*linear::findLinearKernels(cpu.kernels().name), linear::Parallel(&cpu.pool())};
+  return {linear::linearKernelsFor(cpu.kernels().name), linear::Parallel(&cpu.pool())};
 }
 
 int64_t sizeOf(const Napi::Value& value, const char* name) {

@@ -91,8 +91,6 @@ bool hasNeon() { return false; }
 bool hasAvx2() { return false; }
 bool hasAvx512() { return false; }
 bool hasAvx512Bf16() { return false; }
-bool hasAvx512Bf16() { return hasAvx512() && all(cpuid(7, 1).a, 1u << 5); }
-
 bool hasAmx() { return false; }
 #if defined(SFM_ARM64)
 bool hasNeon() { return true; }

@@ -26,4 +26,9 @@ const LinearKernels* findLinearKernels(const char* name) {
   return nullptr;
 }
 
+const LinearKernels& linearKernelsFor(const char* instructionSet) {
+  const LinearKernels* own = findLinearKernels(instructionSet);
+  return own ? *own : *linearKernels().front();
+}
+
 }  // namespace sfm::linear

@@ -37,6 +37,8 @@ struct LinearKernels {
 const std::vector<const LinearKernels*>& linearKernels();
 // By name, as findCpuKernels; null where it is not to be had.
 const LinearKernels* findLinearKernels(const char* name);
+// Those for an instruction set of the face model's kernels; the best where it brings nothing of double precision.
+const LinearKernels& linearKernelsFor(const char* instructionSet);
 
 extern const LinearKernels kPortableLinearKernels;
 #if defined(SFM_X86_64)

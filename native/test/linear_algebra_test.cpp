@@ -703,6 +703,9 @@ CASE(instruction_sets) {
     CHECK(kernels->tileRows * kernels->tileColumns <= kMaximumTile);
   }
   CHECK(findLinearKernels("none") == nullptr);
+  // Sets that are about narrower numbers have none of their own.
+  for (const char* set : {"avx512bf16", "amx"}) CHECK(&linearKernelsFor(set) == linearKernels().front());
+  for (const LinearKernels* kernels : linearKernels()) CHECK(&linearKernelsFor(kernels->name) == kernels);
   CHECK(std::strcmp(linearKernels().back()->name, "portable") == 0);
 }
 
