@@ -6,7 +6,7 @@ import { checkPicture, type Picture } from '../render/Picture.js'
 import { type FitView, type Projection, project, resolveFitView, turn } from '../render/View.js'
 import type { MirroredSurface } from './counterparts.js'
 import { finishTexture } from './finishTexture.js'
-import type { WeightedColours } from './pushPull.js'
+import { emptyColours } from './pushPull.js'
 import { type SampledTexels, sampleTexels } from './sampleTexels.js'
 
 /** Texels of a side. */
@@ -81,14 +81,7 @@ export class TextureBlend {
 
   /** The texture so far: square, opaque; black where no photo shows anything. */
   picture(): Picture {
-    const size = this.#size
-    const nothing: WeightedColours = {
-      width: size,
-      height: size,
-      colours: new Float32Array(size * size * 3),
-      weights: new Float32Array(size * size),
-    }
-    return finishTexture(this.#known ?? nothing, this.#surface)
+    return finishTexture(this.#known ?? emptyColours(this.#size, this.#size), this.#surface)
   }
 
   #merge(known: SampledTexels, seen: SampledTexels): void {
