@@ -9,6 +9,7 @@ import { benchDecode } from './decode.mjs'
 import { benchEventLoop } from './eventLoop.mjs'
 import { benchFit, syntheticFaces } from './fit.mjs'
 import { benchFitPeers } from './fitPeers.mjs'
+import { benchJointTime } from './joint.mjs'
 import { benchLoad } from './load.mjs'
 import { summary } from './measure.mjs'
 import { buildPrograms, program, runProgram } from './native.mjs'
@@ -145,6 +146,13 @@ table(
   ]),
 )
 
+const joint = await benchJointTime(model)
+table(
+  'Joint fits of one person, one thread, ms: median (min-max)',
+  ['landmarks', 'images', 'passes', 'together', 'one by one'],
+  joint.map((row) => [row.scheme, row.images, row.passes, spread(row.times.joint), spread(row.times.single)]),
+)
+
 const eventLoop = await benchEventLoop(model, await model.createFitter(), await syntheticFaces(model, 'ibug68'))
 table(
   'Delay of the event loop during one large batch, ms',
@@ -201,6 +209,7 @@ const report = {
   kernels,
   decode: { ...decode, call },
   fit,
+  joint,
   eventLoop,
   peers,
 }

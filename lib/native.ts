@@ -99,6 +99,26 @@ export interface NativeJoint {
   draft: boolean
   /** Where an earlier batch of the same observations ended. */
   seeds: Float64Array | null
+  /** One pass of a joint fit; without it each observation is fitted by itself. */
+  pass?: NativePass
+  /** What the pass before left to this one, which takes it. */
+  images?: unknown
+}
+
+/** One Gauss-Newton step of every image (native/cpu/JointSolver.h). */
+export interface NativePass {
+  /** [D] the person. */
+  w: Float64Array
+  /** [B] whether each image is of the person: 0 or 1. */
+  members: Float64Array
+  /** An image's part of the weight of w's prior. */
+  prior: number
+  /** Whether priors are those of faces seen as in the pass before, or as they are seen now (docs/joint.md). */
+  holdsScale: boolean
+  /** Makes new normal matrices; otherwise those of an earlier pass serve. */
+  relinearise: boolean
+  /** Every image to its own optimum, and all that is reported of it. */
+  last: boolean
 }
 
 /** What the native side returns for a batch of fits (native/core/Batch.h). */
@@ -110,6 +130,8 @@ export interface NativeFits extends NativeBatch {
   seeds?: Float64Array
   /** [B, D(D+1)/2 + D] what they say of the person: information and gradient. */
   evidence?: Float64Array
+  /** What a pass of a joint fit leaves to the next. */
+  images?: unknown
 }
 
 export interface NativeModelTensors {
@@ -150,9 +172,33 @@ export interface NativeLinear {
   orthonormalise(a: Float64Array, rows: number, columns: number, tolerance: number, out: Float64Array): Uint8Array
 }
 
+/** What the images of a joint fit say of the person, where passes have left it (native/addon/Joint.h). */
+export interface NativeJointEvidence {
+  /** Adds to information [D(D+1)/2] and shift [D] what images say, each times its weight and its shift times its scale. */
+  add(
+    images: unknown,
+    weights: Float64Array,
+    scales: Float64Array,
+    information: Float64Array,
+    shift: Float64Array,
+  ): void
+  /** [n,4] of others' evidence and each image's, likewise: see native/cpu/PersonEvidence.h. */
+  weigh(
+    images: unknown,
+    weights: Float64Array,
+    scales: Float64Array,
+    information: Float64Array,
+    shift: Float64Array,
+    prior: number,
+    moments: boolean,
+    out: Float64Array,
+  ): void
+}
+
 export interface NativeBinding {
   NativeModel: new (tensors: NativeModelTensors) => NativeModel
   linear: NativeLinear
+  joint: NativeJointEvidence
   errorCodes(): string[]
   cpu(): { kernels: string[]; inUse: string; threads: number; pendingCalls: number }
   configureCpu(threads: number, kernels: string): void

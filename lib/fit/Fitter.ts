@@ -126,7 +126,7 @@ export class Fitter {
     const { packed, labels } = this.#pack(observations, false)
     const { native } = this.#options
     const kind = { precise: false, linearise: false, posterior: false }
-    const groups = batches(packed, LARGEST_JOINT).map((members): JointBatch => ({ members, seeds: null }))
+    const groups = batches(packed, LARGEST_JOINT).map((members): JointBatch => ({ members, images: undefined }))
     const subjects = new Set(labels.map(({ subject }) => subject))
     const [subject] = subjects.size === 1 ? subjects : []
     const result = await fitJointly(groups, packed.length, {

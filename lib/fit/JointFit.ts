@@ -1,18 +1,18 @@
 import type { NativeFits, NativeJoint } from '../native.js'
 import type { FitResult } from './FitResult.js'
+import { BatchedEvidence, EVIDENCE, type JointEvidence, pick } from './JointEvidence.js'
 import { type JointFitResult, JointResult } from './JointFitResult.js'
-import { type ImageEvidence, PersonEstimate, squaredNorm } from './PersonEstimate.js'
+import { type ImageEvidence, PersonEstimate, packedProduct, squaredNorm } from './PersonEstimate.js'
 import { PersonLink } from './PersonLink.js'
 import { type Posterior, triangle } from './Posterior.js'
-import { toExpectedLength } from './personPosterior.js'
 import type { ResultSizes } from './Results.js'
 import { type ImageFit, type JointSolution, solveJoint } from './solveJoint.js'
 
-/** Observations that go through one native call, and where its fits ended. */
+/** Observations that go through one native call, and what passes leave to each other. */
 export interface JointBatch {
   /** Their places among all observations. */
   members: readonly number[]
-  seeds: Float64Array | null
+  images: unknown
 }
 
 /** What a joint fit needs of its fitter. */
@@ -35,49 +35,48 @@ export interface JointContext {
 /** Places in a seed (native/core/FitSeed.h). */
 const SEED = { drift: 17, latents: 18 } as const
 /** Places in a record (native/core/FitRecord.h). */
-const RECORD = { status: 0, finalCost: 5, size: 24 } as const
+const RECORD = { status: 0, initialCost: 4, finalCost: 5, size: 24 } as const
 const FAILED = 2
+/** For images that are fitted on the way by more than a step. */
+const DRAFT_TOLERANCE = 1e-3
 /** Fits all observations to one person. */
 export async function fitJointly(batches: readonly JointBatch[], count: number, context: JointContext) {
-  const { sizes, prior, identityPrior } = context
+  const { sizes, prior, identityPrior, costTolerance } = context
   const D = sizes.embeddingCount
   const link = new PersonLink(identityPrior.factor, sizes.personShare, prior)
   // One image is fitted as it is by itself.
   const sizeFree = count > 1
   const results = new Array<FitResult>(count)
   const latents = new Array<Float64Array>(count)
+  const evidence = new Array<ImageEvidence>(count)
   const solution = await solveJoint(
-    async ({ w, linked, draft, settled, costTolerance }) => {
+    async ({ w, members, settled, relinearise, last }) => {
       const images = new Array<ImageFit>(count)
-      const at = link.at(w)
+      const part = prior / Math.max(1, sumOf(members))
+      const pass = { w, prior: part, holdsScale: settled, relinearise, last }
+      const at = { ...link.at(w), linked: true, draft: !last, sizeFree, seeds: null }
       const calls = batches.map(async (batch) => {
-        const { seeds } = batch
-        const output = await context.fit(batch, { ...at, linked, draft, seeds, sizeFree }, costTolerance)
-        batch.seeds = output.seeds as Float64Array
-        settleDrift(batch, settled ? seeds : null, (prior * squaredNorm(w)) / count)
+        const own = { ...pass, members: pick(members, batch.members) }
+        const joint = { ...at, pass: own, images: batch.images }
+        const output = await context.fit(batch, joint, last ? costTolerance : DRAFT_TOLERANCE)
+        batch.images = output.images
+        const seeds = output.seeds as Float64Array
         for (const [i, member] of batch.members.entries()) {
-          images[member] = imageFit(output, i, D)
-          const seed = (i * batch.seeds.length) / batch.members.length + SEED.latents
-          latents[member] = batch.seeds.slice(seed, seed + D)
-          if (!draft) results[member] = context.resultOf(output, i, member)
+          images[member] = imageFit(output, i)
+          if (!last) continue
+          evidence[member] = evidenceAt(imageEvidence(output, i, D), w)
+          const seed = (i * seeds.length) / batch.members.length + SEED.latents
+          latents[member] = seeds.slice(seed, seed + D)
+          results[member] = context.resultOf(output, i, member)
         }
       })
       await Promise.all(calls)
-      return images
+      return { images, evidence: new BatchedEvidence(batches, D, prior) }
     },
+    count,
     { ...context, size: D, deviates: sizes.personShare !== undefined },
   )
-  return jointResult(solution, results, latents, link, context)
-}
-
-/**
- * How far priors drive the size (native/cpu/FitSolver.h): an image's own come from the fit, to which the person's part is
- * added, shared among the images; or all stays as it was `before`, and with it the objective.
- */
-function settleDrift({ seeds, members }: JointBatch, before: Float64Array | null, person: number): void {
-  const all = seeds as Float64Array
-  const size = all.length / members.length
-  for (let at: number = SEED.drift; at < all.length; at += size) all[at] = before ? before[at]! : all[at]! + person
+  return jointResult(solution, evidence, new BatchedEvidence(batches, D, 1), results, latents, link, context)
 }
 
 /** The seed of a single fit, moved to the identity v, with the person's part added to what drives the size. */
@@ -88,20 +87,37 @@ export function jointSeed(seed: Float64Array, v: Float64Array, drift: number): F
   return moved
 }
 
-/** What the i-th fit of a joint batch gives. */
-export function imageFit({ records, evidence }: NativeFits, i: number, D: number): ImageFit {
+/** What became of the i-th image of a joint batch. */
+function imageFit({ records }: NativeFits, i: number): ImageFit {
+  return {
+    fitted: isFitted(records, i),
+    cost: records[i * RECORD.size + RECORD.finalCost] as number,
+    here: records[i * RECORD.size + RECORD.initialCost] as number,
+  }
+}
+
+/** Whether there was something to go by. */
+export const isFitted = (records: Float64Array, i: number) => records[i * RECORD.size + RECORD.status] !== FAILED
+
+/** What the i-th image of a joint batch says of the person, in views: [D(D+1)/2] information and [D] gradient of the cost by w. */
+export function imageEvidence({ evidence }: NativeFits, i: number, D: number) {
   const size = triangle(D) + D
   const own = (evidence as Float64Array).subarray(i * size, (i + 1) * size)
-  return {
-    fitted: records[i * RECORD.size + RECORD.status] !== FAILED,
-    cost: records[i * RECORD.size + RECORD.finalCost] as number,
-    information: own.subarray(0, triangle(D)),
-    gradient: own.subarray(triangle(D)),
-  }
+  return { information: own.subarray(0, triangle(D)), gradient: own.subarray(triangle(D)) }
+}
+
+/** The shift that has the image's gradient at w: S w - g. */
+export function evidenceAt(
+  { information, gradient }: { information: Float64Array; gradient: Float64Array },
+  w: Float64Array,
+): ImageEvidence {
+  return { information, shift: packedProduct(information, w).map((value, i) => value - gradient[i]!) }
 }
 
 function jointResult(
   solution: JointSolution,
+  said: readonly ImageEvidence[],
+  left: JointEvidence,
   images: FitResult[],
   latents: readonly Float64Array[],
   link: PersonLink,
@@ -111,11 +127,15 @@ function jointResult(
   const D = sizes.embeddingCount
   const { weights, probabilities, converged, iterations, cost } = solution
   // As a single photo's: an odd photo must not pass for an odd face (personPosterior.ts).
-  const evidence = solution.evidence.map((each) => (sizes.personShare ? toExpectedLength(each) : each))
+  const scales = sizes.personShare ? expectedScales(left, D) : undefined
+  const evidence = said.map(({ information, shift }, i) => ({
+    information,
+    shift: shift.map((value) => value * (scales?.[i] ?? 1)),
+  }))
   const sum = new PersonEstimate(D, prior)
   // The face in the images on average: that of the person, and what these photos have in common besides.
   const shown = new Float64Array(D)
-  const total = weights.reduce((all, weight) => all + weight, 0)
+  const total = sumOf(weights)
   for (const [i, weight] of weights.entries()) {
     if (weight === 0) continue
     sum.add(evidence[i]!, weight)
@@ -150,6 +170,18 @@ function jointResult(
     outlier_images: outliers,
   })
 }
+
+/** What to multiply shifts by, so that each image's estimate has the length that the prior expects of it. */
+function expectedScales(evidence: JointEvidence, D: number): Float64Array {
+  const one = new Float64Array(evidence.count).fill(1)
+  const numbers = evidence.weigh(new PersonEstimate(D, 1), one, one, true)
+  return one.map((_, i) => {
+    const [spread, squared] = [EVIDENCE.spread, EVIDENCE.squaredMean].map((k) => numbers[i * EVIDENCE.count + k]!)
+    return squared! > 0 ? Math.sqrt(Math.max(D - spread!, 0) / squared!) : 1
+  })
+}
+
+const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0)
 
 const inSinglePrecision = ({ information, shift }: ImageEvidence): Posterior => ({
   information: Float32Array.from(information),

@@ -1,25 +1,28 @@
-import { type ImageEvidence, PersonEstimate, packedProduct } from './PersonEstimate.js'
+import type { JointEvidence } from './JointEvidence.js'
+import { type Membership, membership } from './membership.js'
+import { type PersonEstimate, packedProduct, squaredNorm } from './PersonEstimate.js'
 
 /** What one pass over the images gives for one of them. */
 export interface ImageFit {
   /** Whether there is something to go by. */
   fitted: boolean
-  /** The image's own objective at its best pose, expression and deviation for the person's w. */
+  /** The least value that the image's own objective promises for the person's w. */
   cost: number
-  /** [D(D+1)/2] and [D] of the cost by w, to second order: without the prior of w. */
-  information: Float64Array
-  gradient: Float64Array
+  /** The same by the scale at which the image is seen now, which the next pass measures from. */
+  here: number
 }
 
-/** How the images are fitted for a given w; `linked`: whether w is the prior of their identities. */
+/** How the images are seen from a given w: each takes one step, the last time all that lead to its optimum. */
 export type FitImages = (pass: {
   w: Float64Array
-  linked: boolean
-  draft: boolean
-  /** Whether the objective stays as it was: passes with and without cannot be compared. */
+  /** 1 for images that are of the person, 0 for others. */
+  members: Float64Array
+  /** Whether the objective stays what it was: what is an image's own is measured by the image's scale (docs/joint.md). */
   settled: boolean
-  costTolerance: number
-}) => Promise<ImageFit[]>
+  /** Whether normal matrices are made anew, or serve once more. */
+  relinearise: boolean
+  last: boolean
+}) => Promise<{ images: ImageFit[]; evidence: JointEvidence }>
 
 export interface JointSettings {
   /** D */
@@ -37,7 +40,6 @@ export interface JointSettings {
 export interface JointSolution {
   w: Float64Array
   images: ImageFit[]
-  evidence: ImageEvidence[]
   /** 1 for images that have a part in w, 0 for others. */
   weights: Float64Array
   /** 0..1: how likely an image is of this person; 0 where nothing was fitted. */
@@ -48,84 +50,70 @@ export interface JointSolution {
   converged: boolean
 }
 
-/** Passes on the way: each is one or two steps of every image. */
-const DRAFT_TOLERANCE = 1e-3
-/** Passes in which the objective is still being settled: images' weights, and what drives the size. At least ... */
-const UNSETTLED = 2
-/** At most; and the gain in log-likelihood from which on the end is near enough to settle it. */
-const LAST_UNSETTLED = 6
-const NEAR = 1
 /** A gain in log-likelihood that is not worth another pass: a third of a standard deviation in one of all directions. */
 const NEGLIGIBLE = 0.05
 const SHORTEST_STEP = 1 / 16
-/** Each weight depends on the others. */
-const ROUNDS = 3
-/** How likely an image is of somebody else, before any has been seen: as if 20 had been, one of them a stranger's. */
-const STRANGERS = 0.05
-/**
- * What the logarithm of a likelihood ratio is worth: of photos, whose landmarks are not quite as the model has it, a fifth
- * (docs/joint.md).
- */
-const CAUTION = 0.2
+/** Passes in which the objective is still being settled: at which scale the images are seen. */
+const UNSETTLED = 1
+/** Passes that make their normal matrices anew; those of later ones do so where the last step left more than this of the gain. */
+const LINEARISED = 2
+const SLOW = 0.3
 
 /**
- * Finds the person whom all images show. Every image's own unknowns, its deviation from the person included, are at their
- * best for the current w (the objective is the profile of the joint one), so that a Gauss-Newton step on w is the joint
- * step with those eliminated: a sum of one [D,D] system for each image. Steps that do not lower the joint objective are
- * halved.
+ * Finds the person whom all images show. Every image says what its own unknowns, its deviation from the person included,
+ * make of a change of w once they have taken their own step, so that a Gauss-Newton step on w is the joint step with those
+ * eliminated: a sum of one [D,D] system for each image. Steps that raise the joint objective are halved.
  */
-export async function solveJoint(fitImages: FitImages, settings: JointSettings): Promise<JointSolution> {
+export async function solveJoint(fitImages: FitImages, count: number, settings: JointSettings): Promise<JointSolution> {
   const { size, prior, costTolerance, maxIterations } = settings
   let w: Float64Array = new Float64Array(size)
-  let images = await fitImages({ w, linked: false, draft: true, settled: false, costTolerance: DRAFT_TOLERANCE })
-  let evidence = images.map((image) => evidenceAt(image, w))
-  let { weights, probabilities } = membership(images, evidence, settings)
-  let next = estimate(evidence, weights, settings).solve().mean()
+  let { images, evidence } = await fitImages({
+    w,
+    members: new Float64Array(count).fill(1),
+    settled: false,
+    relinearise: true,
+    last: false,
+  })
+  let { weights, probabilities } = membersOf(images, evidence, settings)
+  let sum = evidence.sum(weights)
+  let next = sum.solve().mean()
   let initial = Number.POSITIVE_INFINITY
   let value = Number.POSITIVE_INFINITY
-  let iterations = 0
-  let stable = false
   let gain = Number.POSITIVE_INFINITY
-  let near = false
-  let settled = false
-  let settledAt = Number.POSITIVE_INFINITY
+  let before = gain
+  let iterations = 0
   let converged = images.every(({ fitted }) => !fitted)
   while (!converged && iterations < maxIterations) {
+    const relinearise = iterations < LINEARISED || !(gain < SLOW * before)
+    const pass = (at: Float64Array) =>
+      fitImages({ w: at, members: weights, settled: iterations >= UNSETTLED, relinearise, last: false })
     let trial = next
     let step = 1
-    settled ||= iterations >= UNSETTLED && ((stable && near) || iterations >= LAST_UNSETTLED)
-    let trialImages = await fitImages({ w: trial, linked: true, draft: true, settled, costTolerance: DRAFT_TOLERANCE })
-    let trialValue = jointCost(trialImages, weights, trial, prior)
+    let seen = await pass(trial)
     iterations++
-    if (settled) settledAt = Math.min(settledAt, iterations)
-    while (step > SHORTEST_STEP && (lost(images, trialImages) || (iterations > settledAt && trialValue > value))) {
+    const raised = () => iterations > UNSETTLED && jointCost(seen.images, weights, trial, prior, 'cost') > value + gain
+    while (step > SHORTEST_STEP && (lost(images, seen.images) || raised())) {
       step /= 2
       trial = w.map((from, i) => from + step * (next[i]! - from))
-      trialImages = await fitImages({ w: trial, linked: true, draft: true, settled, costTolerance: DRAFT_TOLERANCE })
-      trialValue = jointCost(trialImages, weights, trial, prior)
+      seen = await pass(trial)
     }
-    images = trialImages
+    ;({ images, evidence } = seen)
     w = trial
-    evidence = images.map((image) => evidenceAt(image, w))
-    if (!settled) {
-      const first = weights
-      ;({ weights, probabilities } = membership(images, evidence, settings))
-      stable = weights.every((weight, i) => weight === first[i])
-    }
-    value = jointCost(images, weights, w, prior)
+    const first = weights
+    ;({ weights, probabilities } = membersOf(images, evidence, settings))
+    const stable = weights.every((weight, i) => weight === first[i])
+    value = jointCost(images, weights, w, prior, 'here')
     if (iterations === 1) initial = value
-    next = estimate(evidence, weights, settings).solve().mean()
-    const before = gain
-    gain = promised(evidence, weights, w, next, prior)
-    // Or it does not come nearer any more: the size may run away while what drives it is still changing.
-    near = gain < NEAR || gain > 0.5 * before
-    converged = (settled || (stable && iterations > 1)) && gain < Math.max(costTolerance * value, NEGLIGIBLE)
+    sum = evidence.sum(weights)
+    next = sum.solve().mean()
+    before = gain
+    gain = promised(sum, w, next, prior)
+    converged = stable && gain < Math.max(costTolerance * value, NEGLIGIBLE)
   }
   w = next
-  images = await fitImages({ w, linked: true, draft: false, settled: true, costTolerance })
-  evidence = images.map((image) => evidenceAt(image, w))
-  const final = jointCost(images, weights, w, prior)
-  return { w, images, evidence, weights, probabilities, cost: { initial, final }, iterations, converged }
+  ;({ images } = await fitImages({ w, members: weights, settled: true, relinearise: true, last: true }))
+  const final = jointCost(images, weights, w, prior, 'cost')
+  return { w, images, weights, probabilities, cost: { initial, final }, iterations, converged }
 }
 
 /** Whether an image that could be fitted no longer can: the person has become impossible. */
@@ -133,89 +121,28 @@ function lost(before: readonly ImageFit[], after: readonly ImageFit[]): boolean 
   return before.some(({ fitted }, i) => fitted && !after[i]!.fitted)
 }
 
-/** The shift that has the image's gradient at w: S w - g. */
-export function evidenceAt({ information, gradient }: ImageFit, w: Float64Array): ImageEvidence {
-  return { information, shift: packedProduct(information, w).map((value, i) => value - gradient[i]!) }
+function membersOf(images: readonly ImageFit[], evidence: JointEvidence, settings: JointSettings): Membership {
+  const fitted = images.map((image) => image.fitted)
+  if (settings.outliers) return membership(fitted, evidence, settings)
+  const weights = Float64Array.from(fitted, Number)
+  return { weights, probabilities: weights.slice() }
 }
 
-function estimate(evidence: readonly ImageEvidence[], weights: Float64Array, { size, prior }: JointSettings) {
-  const sum = new PersonEstimate(size, prior)
-  for (const [i, each] of evidence.entries()) if (weights[i]! > 0) sum.add(each, weights[i]!)
-  return sum
-}
-
-function jointCost(images: readonly ImageFit[], weights: Float64Array, w: Float64Array, prior: number): number {
-  let cost = 0
-  for (const value of w) cost += 0.5 * prior * value * value
-  for (const [i, image] of images.entries()) if (weights[i]! > 0) cost += weights[i]! * image.cost
+function jointCost(
+  images: readonly ImageFit[],
+  weights: Float64Array,
+  w: Float64Array,
+  prior: number,
+  by: 'cost' | 'here',
+): number {
+  let cost = 0.5 * prior * squaredNorm(w)
+  for (const [i, image] of images.entries()) if (weights[i]! > 0) cost += weights[i]! * image[by]
   return cost
 }
 
 /** The decrease of the joint objective that the quadratic model promises for the step from w to its minimum. */
-function promised(
-  evidence: readonly ImageEvidence[],
-  weights: Float64Array,
-  w: Float64Array,
-  minimum: Float64Array,
-  prior: number,
-): number {
+function promised({ information }: PersonEstimate, w: Float64Array, minimum: Float64Array, prior: number): number {
   const step = minimum.map((value, i) => value - w[i]!)
-  let sum = 0
-  for (const value of step) sum += prior * value * value
-  for (const [i, { information }] of evidence.entries()) {
-    if (weights[i] === 0) continue
-    const product = packedProduct(information, step)
-    for (let k = 0; k < step.length; k++) sum += weights[i]! * product[k]! * step[k]!
-  }
-  return 0.5 * sum
+  const product = packedProduct(information, step)
+  return 0.5 * step.reduce((sum, value, i) => sum + value * (prior * value + product[i]!), 0)
 }
-
-/** Which images are of the person, as 0 or 1, and how likely. */
-interface Membership {
-  weights: Float64Array
-  probabilities: Float64Array
-}
-
-/**
- * How likely each image is of the person whom the others show: the likelihood ratio of one person against two, with the
- * odds of a stranger among them, which the images tell as well. Two images are not enough to tell which is the odd one.
- */
-function membership(
-  images: readonly ImageFit[],
-  evidence: readonly ImageEvidence[],
-  settings: JointSettings,
-): Membership {
-  const { size, prior, outliers, deviates } = settings
-  const weights = Float64Array.from(images, ({ fitted }) => (fitted ? 1 : 0))
-  const probabilities = weights.slice()
-  const present = sumOf(weights)
-  if (!outliers || present < 3) return { weights, probabilities }
-  const alone: number[] = []
-  const fair = evidence.map((each, i) => {
-    const solution = new PersonEstimate(size, prior).add(each, weights[i]!).solve()
-    const scale = deviates && weights[i] ? solution.expectedScale() : 1
-    alone.push(solution.logEvidence(scale))
-    return { information: each.information, shift: each.shift.map((value) => scale * value) }
-  })
-  let strangers = STRANGERS
-  for (let round = 0; round < ROUNDS; round++) {
-    const all = estimate(fair, weights, settings)
-    const everything = all.solve().logEvidence()
-    const odds = Math.log((1 - strangers) / strangers)
-    for (const [i, each] of fair.entries()) {
-      if (!images[i]!.fitted) continue
-      // With it where it is not among them, without it where it is.
-      const other = new PersonEstimate(size, prior).add(all, 1).add(each, weights[i] ? -1 : 1)
-      const change = everything - other.solve().logEvidence()
-      const ratio = (weights[i] ? change : -change) - alone[i]!
-      probabilities[i] = 1 / (1 + Math.exp(-CAUTION * ratio - odds))
-    }
-    const before = weights.slice()
-    for (let i = 0; i < weights.length; i++) weights[i] = probabilities[i]! >= 0.5 ? 1 : 0
-    strangers = (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
-    if (before.every((weight, i) => weight === weights[i])) break
-  }
-  return { weights, probabilities }
-}
-
-const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0)

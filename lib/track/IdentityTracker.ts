@@ -1,12 +1,11 @@
 import type { FitResult } from '../fit/FitResult.js'
-import { imageFit, type JointContext, jointSeed } from '../fit/JointFit.js'
+import { evidenceAt, imageEvidence, isFitted, type JointContext, jointSeed } from '../fit/JointFit.js'
 import type { Observation, ObservationLabel } from '../fit/Observation.js'
 import { type ImageEvidence, squaredNorm } from '../fit/PersonEstimate.js'
 import { PersonLink } from '../fit/PersonLink.js'
 import type { Posterior } from '../fit/Posterior.js'
 import type { PackedObservation } from '../fit/packObservation.js'
 import { poseOf, posteriorOf } from '../fit/Results.js'
-import { evidenceAt, type ImageFit } from '../fit/solveJoint.js'
 import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits, NativeJoint } from '../native.js'
 import { FaceMotion } from './FaceMotion.js'
@@ -65,7 +64,8 @@ export interface TrackerContext extends Pick<JointContext, 'sizes' | 'prior' | '
 /** One fit of a frame. */
 interface Pass {
   output: NativeFits
-  image: ImageFit
+  /** Whether there was something to go by. */
+  fitted: boolean
   evidence: ImageEvidence
 }
 
@@ -199,9 +199,9 @@ export class IdentityTracker {
   /** The first frame: by itself, and once more around the identity that it shows. */
   async #meet(frame: Frame, signal: AbortSignal | undefined): Promise<Seen> {
     const alone = await this.#alone(frame, signal)
-    if (!alone.image.fitted) return { failed: alone }
+    if (!alone.fitted) return { failed: alone }
     const pass = await this.#again(alone, this.#nobody(), frame, signal)
-    return pass.image.fitted ? { pass, sure: 1 } : { failed: pass }
+    return pass.fitted ? { pass, sure: 1 } : { failed: pass }
   }
 
   /** Once more, around an identity; around its own, where nobody has been seen yet. */
@@ -217,8 +217,8 @@ export class IdentityTracker {
   /** A frame of whoever was there before, or of somebody else. */
   async #recognise(frame: Frame, signal: AbortSignal | undefined): Promise<Seen> {
     const seeds = this.#seedsFor(frame.packed)
-    const sureOf = ({ image, evidence }: Pass) =>
-      image.fitted ? 1 / (1 + Math.exp(-LOG_ODDS - this.#identity.logLikelihoodRatio(evidence))) : 0
+    const sureOf = ({ fitted, evidence }: Pass) =>
+      fitted ? 1 / (1 + Math.exp(-LOG_ODDS - this.#identity.logLikelihoodRatio(evidence))) : 0
     if (seeds) {
       const pass = await this.#around(this.#identity, frame, seeds, signal)
       const sure = sureOf(pass)
@@ -226,11 +226,11 @@ export class IdentityTracker {
     }
     // Not where it was, or not who it was: seen without prejudice.
     const alone = await this.#alone(frame, signal)
-    if (!alone.image.fitted) return { failed: alone }
+    if (!alone.fitted) return { failed: alone }
     const sure = sureOf(alone)
     if (sure < 0.5) return { pass: alone, sure }
     const pass = await this.#again(alone, this.#identity, frame, signal)
-    return pass.image.fitted ? { pass, sure } : { failed: pass }
+    return pass.fitted ? { pass, sure } : { failed: pass }
   }
 
   /** @returns Why the tracker follows somebody else from now on; undefined where it does not yet. */
@@ -238,8 +238,8 @@ export class IdentityTracker {
     if (!this.#stranger || this.#stranger.logLikelihoodRatio(alone.evidence) < -LOG_ODDS)
       this.#stranger = this.#nobody()
     const stranger = this.#stranger
-    const { image, evidence } = await this.#again(alone, stranger, frame, signal)
-    if (image.fitted) stranger.add(evidence)
+    const { fitted, evidence } = await this.#again(alone, stranger, frame, signal)
+    if (fitted) stranger.add(evidence)
     if (stranger.frames < this.#options.patience) return undefined
     const frames = stranger.frames === 1 ? 'this frame shows' : `the last ${stranger.frames} frames show`
     this.#follow(stranger)
@@ -325,8 +325,8 @@ export class IdentityTracker {
   ): Promise<Pass> {
     const joint = { ...this.#link.at(x), linked: seeds !== null, sizeFree: true, draft: false, seeds }
     const output = await this.#context.fit(frame.packed, joint, signal)
-    const image = imageFit(output, 0, this.#link.size)
-    return { output, image, evidence: evidenceAt(image, x) }
+    const evidence = evidenceAt(imageEvidence(output, 0, this.#link.size), x)
+    return { output, fitted: isFitted(output.records, 0), evidence }
   }
 }
 

@@ -1,11 +1,13 @@
 #include "addon/NativeModel.h"
 
+#include <cmath>
 #include <cstring>
 #include <utility>
 #include <vector>
 
 #include "addon/AddonData.h"
 #include "addon/Arguments.h"
+#include "addon/Joint.h"
 
 namespace sfm::addon {
 
@@ -102,7 +104,21 @@ std::unique_ptr<const FitBatch::Joint> jointOf(const Napi::Value& value, const L
   if (isAbsent(value)) return nullptr;
   const Napi::Object from = object(value, "joint");
   const Napi::Value precisionValue = from.Get("precision"), couplingValue = from.Get("coupling"),
-                    personValue = from.Get("person"), meanValue = from.Get("mean"), seedsValue = from.Get("seeds");
+                    personValue = from.Get("person"), meanValue = from.Get("mean"), seedsValue = from.Get("seeds"),
+                    passValue = from.Get("pass");
+  std::optional<FitBatch::Joint::Pass> pass;
+  Napi::Value wValue, membersValue;
+  if (!isAbsent(passValue)) {
+    const Napi::Object passFrom = object(passValue, "pass");
+    wValue = passFrom.Get("w");
+    membersValue = passFrom.Get("members");
+    pass.emplace();
+    pass->personPrior = number(passFrom.Get("prior"), "prior");
+    pass->holdsScale = passFrom.Get("holdsScale").ToBoolean();
+    pass->relinearise = passFrom.Get("relinearise").ToBoolean();
+    pass->last = passFrom.Get("last").ToBoolean();
+    if (!std::isfinite(pass->personPrior) || pass->personPrior < 0) invalid("prior: expected 0 or more");
+  }
   auto joint = std::make_unique<FitBatch::Joint>();
   joint->linked = from.Get("linked").ToBoolean();
   joint->sizeFree = from.Get("sizeFree").ToBoolean();
@@ -117,6 +133,11 @@ std::unique_ptr<const FitBatch::Joint> jointOf(const Napi::Value& value, const L
   joint->link.person = copy(personValue, "person", d * d);
   joint->link.mean = copy(meanValue, "mean", d);
   if (!isAbsent(seedsValue)) joint->seeds = copy(seedsValue, "seeds", count * seedSize(basis));
+  if (pass) {
+    pass->person = copy(wValue, "w", d);
+    pass->members = copy(membersValue, "members", count);
+  }
+  joint->pass = std::move(pass);
   return joint;
 }
 
@@ -246,6 +267,10 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
     batch->joint = jointOf(info[6], batch->scheme->basis, count);
     if (batch->joint && (batch->linearise || batch->options.posterior))
       invalid("joint: expected neither linearise nor posterior");
+    if (batch->joint && batch->joint->pass) {
+      batch->images = takeImages(object(info[6], "joint").Get("images"));
+      if (batch->images && !batch->images->fit(*batch)) invalid("images: expected those of the same call");
+    }
     batch->allocate();
     AddonData& data = AddonData::of(info.Env());
     const uint32_t id = data.run(
@@ -256,7 +281,8 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
           result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
           if (batch->joint) {
             result.Set("seeds", toTypedArray(env, std::move(batch->seeds)));
-            result.Set("evidence", toTypedArray(env, std::move(batch->evidence)));
+            if (batch->evidence.size() > 0) result.Set("evidence", toTypedArray(env, std::move(batch->evidence)));
+            if (batch->images) result.Set("images", handleOf(env, std::move(batch->images)));
           }
           if (batch->linearise) result.Set("linearisations", toTypedArray(env, std::move(batch->linearisations)));
           if (!batch->warning.empty()) result.Set("warning", Napi::String::New(env, batch->warning));

@@ -1,6 +1,7 @@
 // The module: NativeModel, and what this machine and build can do.
 #include "addon/AddonData.h"
 #include "addon/Arguments.h"
+#include "addon/Joint.h"
 #include "addon/Linear.h"
 #include "addon/Napi.h"
 #include "addon/NativeModel.h"
@@ -93,6 +94,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cuda", Napi::Function::New(env, cuda, "cuda"));
   exports.Set("configureCpu", Napi::Function::New(env, configureCpu, "configureCpu"));
   exports.Set("linear", defineLinear(env));
+  exports.Set("joint", defineJoint(env));
   exports.Set("cancel", Napi::Function::New(env, cancel, "cancel"));
   return exports;
 }

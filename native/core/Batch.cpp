@@ -62,7 +62,9 @@ void FitBatch::allocate() {
   if (joint) {
     const size_t d = static_cast<size_t>(model->tangentCount());
     seeds = AlignedBuffer<double>(static_cast<size_t>(count) * seedSize(scheme->basis));
-    evidence = AlignedBuffer<double>(static_cast<size_t>(count) * (packedTriangle(model->tangentCount()) + d));
+    // On the way, a joint fit's images keep theirs.
+    if (!joint->pass || joint->pass->last)
+      evidence = AlignedBuffer<double>(static_cast<size_t>(count) * (packedTriangle(model->tangentCount()) + d));
   }
   if (linearise) linearisations = AlignedBuffer<double>(static_cast<size_t>(count) * linearisationSize());
 }
@@ -100,8 +102,10 @@ FitSolution FitBatch::solution(int i) {
   if (joint) {
     const size_t triangle = packedTriangle(model->tangentCount()), d = static_cast<size_t>(model->tangentCount());
     solution.seed = seeds.data() + static_cast<size_t>(i) * seedSize(scheme->basis);
-    solution.information = evidence.data() + static_cast<size_t>(i) * (triangle + d);
-    solution.gradient = solution.information + triangle;
+    if (evidence.size() > 0) {
+      solution.information = evidence.data() + static_cast<size_t>(i) * (triangle + d);
+      solution.gradient = solution.information + triangle;
+    }
   }
   return solution;
 }

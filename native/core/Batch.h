@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,8 @@
 #include "core/Posterior.h"
 
 namespace sfm {
+
+struct JointImages;  // cpu/JointImage.h
 
 // A landmark scheme of a model, for fitting and for decoding its points alone.
 struct LandmarkScheme {
@@ -43,15 +46,24 @@ struct FitBatch {
   bool linearise = false;  // tells the derivatives of the residuals, for training
   AlignedBuffer<double> linearisations;  // out [B, linearisationSize()], the members of FitLinearisation in their order
 
-  // A joint fit's: the batch is of one person.
+  // The batch is of one person: a fit of each image by itself, that says what it means for the person; or one pass of a
+  // joint fit.
   struct Joint {
     PersonLink link;
     bool linked = false;  // whether the link is the prior of the fits; false: the model's own
     bool sizeFree = false;
     bool draft = true;
     std::vector<double> seeds;  // [B, seedSize] or empty
+    struct Pass {
+      std::vector<double> person;  // [D] w
+      std::vector<double> members;  // [B] whether an image is of the person: not 0
+      double personPrior = 0;
+      bool holdsScale = false, relinearise = true, last = false;  // see JointPass
+    };
+    std::optional<Pass> pass;
   };
   std::unique_ptr<const Joint> joint;
+  std::shared_ptr<JointImages> images;  // in and out, of passes: null before the first
   AlignedBuffer<double> seeds;  // out [B, seedSize]
   AlignedBuffer<double> evidence;  // out [B, D(D+1)/2 + D]: information and gradient of the person
 

@@ -73,6 +73,13 @@ struct CpuBackend::Workspace {
   FitWorkspace<float> single;
   std::unique_ptr<FitWorkspace<double>> twice;  // made when first needed
   std::vector<double> posterior;  // information and shift, likewise
+  std::unique_ptr<JointWorkspace<float>> joint;
+  std::unique_ptr<JointWorkspace<double>> jointTwice;
+
+  FitWorkspace<double>& inDoublePrecision(const LandmarkBasis& basis) {
+    if (!twice) twice = std::make_unique<FitWorkspace<double>>(basis);
+    return *twice;
+  }
 };
 
 struct CpuBackend::Worker {
@@ -102,7 +109,30 @@ CpuBackend::CpuBackend(const CpuKernels& kernels, int threads, int queueLimit)
 
 CpuBackend::~CpuBackend() = default;
 
+void CpuBackend::passOne(FitBatch& batch, int i, int worker) {
+  Workspace& workspace = workers_[static_cast<size_t>(worker)]->workspace(batch.scheme);
+  const LandmarkBasis& basis = batch.scheme->basis;
+  const FitBatch::Joint& joint = *batch.joint;
+  const FitBatch::Joint::Pass& from = *joint.pass;
+  const bool sizeFree = joint.sizeFree && from.members[static_cast<size_t>(i)] != 0;
+  const JointPass pass = {&joint.link,     from.person.data(), from.personPrior, sizeFree,
+                          from.holdsScale, from.relinearise,   from.last};
+  JointImage& image = batch.images->images[static_cast<size_t>(i)];
+  FitSolution solution = batch.solution(i);
+  const FitProblem problem = batch.problem(i);
+  if (!workspace.joint) workspace.joint = std::make_unique<JointWorkspace<float>>(basis);
+  if (batch.precise || !kernels_.joint(*batch.model, basis, batch.options, batch.space, workspace.single,
+                                       *workspace.joint, problem, pass, image, solution)) {
+    if (!workspace.jointTwice) workspace.jointTwice = std::make_unique<JointWorkspace<double>>(basis);
+    solution = batch.solution(i);
+    jointReference(*batch.model, basis, batch.options, batch.space, workspace.inDoublePrecision(basis),
+                   *workspace.jointTwice, problem, pass, image, solution);
+  }
+  batch.store(i, solution);
+}
+
 void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
+  if (batch.joint && batch.joint->pass) return passOne(batch, i, worker);
   Workspace& workspace = workers_[static_cast<size_t>(worker)]->workspace(batch.scheme);
   FitSolution solution = batch.solution(i);
   FitProblem problem = batch.problem(i);
@@ -125,10 +155,9 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
     solution.shift = solution.information + triangle;
   }
   if (batch.precise ||
-      !kernels_.fit(*batch.model, basis, batch.options, batch.space, workspace.single, problem, solution)) {
-    if (!workspace.twice) workspace.twice = std::make_unique<FitWorkspace<double>>(basis);
-    fitReference(*batch.model, basis, batch.options, batch.space, *workspace.twice, problem, solution);
-  }
+      !kernels_.fit(*batch.model, basis, batch.options, batch.space, workspace.single, problem, solution))
+    fitReference(*batch.model, basis, batch.options, batch.space, workspace.inDoublePrecision(basis), problem,
+                 solution);
   if (batch.joint && solution.failure == FitFailure::kNone &&
       !personEvidence(*batch.model, batch.options.identityPrior, batch.joint->link, batch.joint->linked, solution.shift,
                       solution.information, solution.gradient)) {
@@ -143,6 +172,7 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
 
 void CpuBackend::fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Cancellation> cancellation,
                      Completion done) {
+  if (batch->joint && batch->joint->pass && !batch->images) batch->images = std::make_shared<JointImages>(*batch);
   Job job;
   job.taskCount = batch->count;
   job.run = [this, batch, cancellation](int i, int worker) {

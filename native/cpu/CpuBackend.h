@@ -30,6 +30,7 @@ class CpuBackend final : public Backend {
   struct Worker;
 
   void fitOne(FitBatch& batch, int i, int worker);
+  void passOne(FitBatch& batch, int i, int worker);
 
   const CpuKernels& kernels_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -5,9 +5,12 @@
 
 #include "core/FaceModel.h"
 #include "core/Fit.h"
+#include "core/JointEvidence.h"
 #include "core/LandmarkBasis.h"
 #include "core/Platform.h"
 #include "cpu/FitWorkspace.h"
+#include "cpu/JointImage.h"
+#include "cpu/PersonEvidence.h"
 
 namespace sfm {
 
@@ -38,6 +41,12 @@ struct CpuKernels {
   // False where the problem wants double precision (fitReference).
   bool (*fit)(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
               FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution);
+  // Likewise (jointReference).
+  bool (*joint)(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
+                FitWorkspace<float>& workspace, JointWorkspace<float>& scratch, const FitProblem& problem,
+                const JointPass& pass, JointImage& image, FitSolution& solution);
+  // weighEvidence, for an identity of d coordinates.
+  bool (*weighEvidence)(int d, const WeighedEvidence& evidence, bool moments, double* out);
   // By matrix instructions, of a basis of 16-bit floats: for latents within five standard deviations within 0.001 mm, and
   // faster, within 0.1 mm. Null: there are none.
   DecodeFunction decodeOnTiles = nullptr;
@@ -53,6 +62,9 @@ const CpuKernels* findCpuKernels(const char* name);
 void decodeReference(const DecodeBasis& basis, const DecodeFaces& faces, int faceBegin, int faceEnd, double* vertices);
 void fitReference(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                   FitWorkspace<double>& workspace, const FitProblem& problem, FitSolution& solution);
+void jointReference(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options,
+                    ObservationSpace space, FitWorkspace<double>& workspace, JointWorkspace<double>& scratch,
+                    const FitProblem& problem, const JointPass& pass, JointImage& image, FitSolution& solution);
 
 extern const CpuKernels kPortableKernels;
 #if defined(SFM_X86_64)

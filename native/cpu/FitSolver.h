@@ -57,7 +57,7 @@ class FitSolver {
     return true;
   }
 
- private:
+ protected:  // JointSolver does the same in other steps
   friend struct FitSolverProbe;  // the tests' way in
 
   // --- Set-up -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 #include "core/Half.h"
 #include "cpu/CpuKernels.h"
 #include "cpu/FitSolver.h"
+#include "cpu/JointSolver.h"
 #include "cpu/kernels/ReferenceLinear.h"
 
 namespace sfm {
@@ -35,6 +36,12 @@ void decodeReference(const DecodeBasis& basis, const DecodeFaces& faces, int fac
 void fitReference(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                   FitWorkspace<double>& workspace, const FitProblem& problem, FitSolution& solution) {
   FitSolver<ReferenceKernels>(model, basis, options, space, workspace).solve(problem, solution);
+}
+
+void jointReference(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options,
+                    ObservationSpace space, FitWorkspace<double>& workspace, JointWorkspace<double>& scratch,
+                    const FitProblem& problem, const JointPass& pass, JointImage& image, FitSolution& solution) {
+  JointSolver<ReferenceKernels>(model, basis, options, space, workspace, scratch, pass, image).solve(problem, solution);
 }
 
 }  // namespace sfm

@@ -19,9 +19,25 @@ bool fitOnVectors(const FaceModel& model, const LandmarkBasis& basis, const FitO
   return kAvx512Bf16Kernels.fit(model, basis, options, space, workspace, problem, solution);
 }
 
+bool jointOnVectors(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options,
+                    ObservationSpace space, FitWorkspace<float>& workspace, JointWorkspace<float>& scratch,
+                    const FitProblem& problem, const JointPass& pass, JointImage& image, FitSolution& solution) {
+  return kAvx512Bf16Kernels.joint(model, basis, options, space, workspace, scratch, problem, pass, image, solution);
+}
+
+bool weighOnVectors(int d, const WeighedEvidence& evidence, bool moments, double* out) {
+  return kAvx512Bf16Kernels.weighEvidence(d, evidence, moments, out);
+}
+
 }  // namespace
 
-const CpuKernels kAmxKernels = {
-    "amx", &hasAmx, &decodeOnVectors, &fitOnVectors, &decodeOnTiles<AmxTiles, true>, &decodeOnTiles<AmxTiles, false>};
+const CpuKernels kAmxKernels = {"amx",
+                                &hasAmx,
+                                &decodeOnVectors,
+                                &fitOnVectors,
+                                &jointOnVectors,
+                                &weighOnVectors,
+                                &decodeOnTiles<AmxTiles, true>,
+                                &decodeOnTiles<AmxTiles, false>};
 
 }  // namespace sfm

@@ -5,6 +5,7 @@
 
 namespace sfm {
 
-const CpuKernels kAvx2Kernels = {"avx2", &hasAvx2, &decodeKernel, &fitKernel<SimdKernels>};
+const CpuKernels kAvx2Kernels = {
+    "avx2", &hasAvx2, &decodeKernel, &fitKernel<SimdKernels>, &jointKernel<SimdKernels>, &weighEvidence<SimdKernels>};
 
 }  // namespace sfm

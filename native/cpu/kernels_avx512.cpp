@@ -5,6 +5,11 @@
 
 namespace sfm {
 
-const CpuKernels kAvx512Kernels = {"avx512", &hasAvx512, &decodeKernel, &fitKernel<SimdKernels>};
+const CpuKernels kAvx512Kernels = {"avx512",
+                                   &hasAvx512,
+                                   &decodeKernel,
+                                   &fitKernel<SimdKernels>,
+                                   &jointKernel<SimdKernels>,
+                                   &weighEvidence<SimdKernels>};
 
 }  // namespace sfm

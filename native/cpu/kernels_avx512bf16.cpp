@@ -6,6 +6,11 @@
 
 namespace sfm {
 
-const CpuKernels kAvx512Bf16Kernels = {"avx512bf16", &hasAvx512Bf16, &decodeKernel, &fitKernel<RoughKernels>};
+const CpuKernels kAvx512Bf16Kernels = {"avx512bf16",
+                                       &hasAvx512Bf16,
+                                       &decodeKernel,
+                                       &fitKernel<RoughKernels>,
+                                       &jointKernel<RoughKernels>,
+                                       &weighEvidence<RoughKernels>};
 
 }  // namespace sfm

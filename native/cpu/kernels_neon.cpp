@@ -5,6 +5,7 @@
 
 namespace sfm {
 
-const CpuKernels kNeonKernels = {"neon", &hasNeon, &decodeKernel, &fitKernel<SimdKernels>};
+const CpuKernels kNeonKernels = {
+    "neon", &hasNeon, &decodeKernel, &fitKernel<SimdKernels>, &jointKernel<SimdKernels>, &weighEvidence<SimdKernels>};
 
 }  // namespace sfm

@@ -5,6 +5,11 @@
 
 namespace sfm {
 
-const CpuKernels kPortableKernels = {"portable", &hasPortable, &decodeKernel, &fitKernel<SimdKernels>};
+const CpuKernels kPortableKernels = {"portable",
+                                     &hasPortable,
+                                     &decodeKernel,
+                                     &fitKernel<SimdKernels>,
+                                     &jointKernel<SimdKernels>,
+                                     &weighEvidence<SimdKernels>};
 
 }  // namespace sfm

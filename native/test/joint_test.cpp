@@ -104,6 +104,42 @@ Evidence fitOf(CpuBackend& backend, const Scene& scene, const Observation& obser
           {evidence + triangle, evidence + triangle + kD}};
 }
 
+// One pass over an image, in double precision.
+Evidence passOf(CpuBackend& backend, const Scene& scene, const Observation& observation, const FitOptions& options,
+                const Link& of, const std::vector<double>& w, bool sizeFree, bool relinearise, bool last,
+                std::shared_ptr<JointImages>* images) {
+  const std::shared_ptr<FitBatch> batch = makeBatch(scene, {observation}, options, false);
+  auto joint = std::make_unique<FitBatch::Joint>();
+  joint->link = of.link;
+  joint->link.mean = product(of.transfer, w, 1);
+  joint->linked = true;
+  joint->sizeFree = sizeFree;
+  joint->pass = FitBatch::Joint::Pass{w, {1}, sizeFree ? 0.5 : 0, *images != nullptr, relinearise, last};
+  batch->joint = std::move(joint);
+  batch->precise = true;
+  batch->images = *images;
+  batch->allocate();
+  run(backend, batch);
+  CHECK(batch->records.data()[kRecordStatus] != static_cast<double>(FitStatus::kFailed));
+  *images = batch->images;
+  const JointImage& image = batch->images->images[0];
+  Evidence evidence{batch->records.data()[kRecordFinalCost], image.information, {}};
+  // The shift is S w - g.
+  for (size_t i = 0; i < kD; ++i) {
+    double sum = -image.shift[i];
+    for (size_t j = 0; j < kD; ++j) sum += image.information[i >= j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i] * w[j];
+    evidence.gradient.push_back(sum);
+  }
+  return evidence;
+}
+
+// Passes at one w, until the image is at its optimum.
+Evidence settled(CpuBackend& backend, const Scene& scene, const Observation& observation, const FitOptions& options,
+                 const Link& of, const std::vector<double>& w, bool sizeFree, std::shared_ptr<JointImages>* images) {
+  for (int i = 0; i < 30; ++i) passOf(backend, scene, observation, options, of, w, sizeFree, true, false, images);
+  return passOf(backend, scene, observation, options, of, w, sizeFree, true, false, images);
+}
+
 FitOptions exactOptions() {
   FitOptions options;
   options.loss = RobustLoss::kSquared;
@@ -234,6 +270,124 @@ CASE(a_fit_goes_on_from_where_another_ended) {
     CHECK_AT_MOST(resumed, 2);
     CHECK(fresh > resumed);
     for (size_t i = 0; i < kD; ++i) CHECK_NEAR(again.gradient[i], first.gradient[i], 1e-2);
+  }
+}
+
+// Passes lead to where a fit ends, and say of the person what the fit does. On the sphere they see its bend as well.
+CASE(passes_lead_to_the_optimum) {
+  CpuBackend backend(*cpuKernels().front(), 1, 100);
+  double worstCost = 0, worstGradient = 0, worstInformation = 0;
+  for (const bool spherical : {false, true}) {
+    SyntheticModelOptions of = modelOptions(true, 2);
+    of.spherical = spherical;
+    Scene scene(of, 24);
+    for (int face = 0; face < 4; ++face) {
+      const Scope scope("spherical ", spherical, ", face ", face);
+      View view;
+      view.noise = 0.3;
+      const Observation observation = scene.observation(scene.draw(view), view);
+      const std::vector<double> w = vectorOf(scene.random, 0.3);
+      const Link link = linkOf(scene.random, w, 4);
+      const Evidence fitted = fitOf(backend, scene, observation, exactOptions(), link.link, true);
+      std::shared_ptr<JointImages> images;
+      // From another person, by the normal matrices of there.
+      std::vector<double> other = w;
+      for (double& value : other) value += 0.2;
+      passOf(backend, scene, observation, exactOptions(), link, other, false, true, false, &images);
+      const Evidence seen = settled(backend, scene, observation, exactOptions(), link, w, false, &images);
+      worstCost = std::max(worstCost, std::fabs(seen.cost - fitted.cost));
+      CHECK_NEAR(seen.cost, fitted.cost, 1e-5 * (1 + fitted.cost));
+      for (size_t i = 0, at = 0; i < kD; ++i) {
+        worstGradient = std::max(worstGradient, std::fabs(seen.gradient[i] - fitted.gradient[i]));
+        CHECK_NEAR(seen.gradient[i], fitted.gradient[i], 1e-3);
+        for (size_t j = 0; j <= i; ++j, ++at) {
+          if (spherical) continue;
+          worstInformation = std::max(worstInformation, std::fabs(seen.information[at] - fitted.information[at]));
+          CHECK_NEAR(seen.information[at], fitted.information[at], 1e-3 * (1 + std::fabs(fitted.information[at])));
+        }
+      }
+    }
+  }
+  note("worst difference of costs ", worstCost, ", gradients ", worstGradient, ", informations ", worstInformation);
+}
+
+// With the scale's part of the priors, from which the cost is measured at the scale of the first pass.
+CASE(passes_know_how_the_optimum_moves_with_the_person) {
+  CpuBackend backend(*cpuKernels().front(), 1, 100);
+  double worstGradient = 0, worstInformation = 0;
+  for (const bool sizeFree : {false, true}) {
+    Scene scene(modelOptions(true, 2), 24);
+    for (int face = 0; face < 3; ++face) {
+      const Scope scope("size free ", sizeFree, ", face ", face);
+      View view;
+      view.noise = 0.3;
+      const Observation observation = scene.observation(scene.draw(view), view);
+      const std::vector<double> w = vectorOf(scene.random, 0.3);
+      const Link link = linkOf(scene.random, w, 4);
+      std::shared_ptr<JointImages> images;
+      const auto at = [&](const std::vector<double>& person) {
+        return settled(backend, scene, observation, exactOptions(), link, person, sizeFree, &images);
+      };
+      const Evidence here = at(w);
+      constexpr double kStep = 1e-3;
+      for (size_t i = 0; i < kD; ++i) {
+        std::vector<double> moved = w;
+        moved[i] += kStep;
+        const Evidence above = at(moved);
+        moved[i] -= 2 * kStep;
+        const Evidence below = at(moved);
+        const double slope = (above.cost - below.cost) / (2 * kStep);
+        worstGradient = std::max(worstGradient, std::fabs(here.gradient[i] - slope) / (1 + std::fabs(slope)));
+        CHECK_NEAR(here.gradient[i], slope, 1e-3 * (1 + std::fabs(slope)));
+        for (size_t j = 0; j <= i; ++j) {
+          const double bend = (above.gradient[j] - below.gradient[j]) / (2 * kStep);
+          const double told = here.information[i * (i + 1) / 2 + j];
+          worstInformation = std::max(worstInformation, std::fabs(told - bend) / (1 + std::fabs(bend)));
+          CHECK_NEAR(told, bend, 0.1 * (1 + std::fabs(bend)));
+        }
+      }
+    }
+  }
+  note("worst relative difference of gradients ", worstGradient, ", of informations ", worstInformation);
+}
+
+// In every instruction set, and on the way as well as at the end.
+CASE(passes_in_single_precision_lead_to_the_same_optimum) {
+  for (const CpuKernels* kernels : cpuKernels()) {
+    CpuBackend backend(*kernels, 1, 100);
+    SyntheticModelOptions of = modelOptions(true, 2);
+    of.tangent = static_cast<int>(kD);
+    Scene scene(of, 24);
+    View view;
+    view.noise = 2;
+    const Observation observation = scene.observation(scene.draw(view), view);
+    const std::vector<double> w = vectorOf(scene.random, 0.3);
+    const Link link = linkOf(scene.random, w, 4);
+    std::vector<double> costs;
+    for (const bool precise : {false, true}) {
+      const Scope scope(kernels->name, ", precise ", precise);
+      std::shared_ptr<JointImages> images;
+      for (int pass = 0; pass < 8; ++pass) {
+        const std::shared_ptr<FitBatch> batch = makeBatch(scene, {observation}, FitOptions(), false);
+        auto joint = std::make_unique<FitBatch::Joint>();
+        joint->link = link.link;
+        joint->linked = joint->sizeFree = true;
+        // Every other pass makes do with the normal matrix of the one before.
+        joint->pass = FitBatch::Joint::Pass{w, {1}, 0.5, pass > 1, pass % 2 == 0, pass == 7};
+        batch->joint = std::move(joint);
+        batch->precise = precise;
+        batch->images = images;
+        batch->allocate();
+        run(backend, batch);
+        CHECK(batch->records.data()[kRecordStatus] == static_cast<double>(FitStatus::kConverged));
+        images = batch->images;
+        if (pass < 7) continue;
+        costs.push_back(batch->records.data()[kRecordFinalCost]);
+        CHECK(batch->records.data()[kRecordUsable] == 1);
+        CHECK(batch->records.data()[kRecordUncertainty] > 0);
+      }
+    }
+    CHECK_NEAR(costs[0], costs[1], 2e-3 * costs[1]);
   }
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "cpu/FitSolver.h"
+#include "cpu/JointSolver.h"
+#include "cpu/PersonEvidence.h"
 #include "cpu/kernels/Decode.h"
 #include "cpu/kernels/Linear.h"
 
@@ -17,6 +19,13 @@ template <class Kernels>
 bool fitKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
   return FitSolver<Kernels>(model, basis, options, space, workspace).solve(problem, solution);
+}
+
+template <class Kernels>
+bool jointKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
+                 FitWorkspace<float>& workspace, JointWorkspace<float>& scratch, const FitProblem& problem,
+                 const JointPass& pass, JointImage& image, FitSolution& solution) {
+  return JointSolver<Kernels>(model, basis, options, space, workspace, scratch, pass, image).solve(problem, solution);
 }
 
 }  // namespace

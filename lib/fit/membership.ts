@@ -1,0 +1,75 @@
+import { EVIDENCE, type JointEvidence } from './JointEvidence.js'
+import { PersonEstimate } from './PersonEstimate.js'
+
+/** Which images are of the person, as 0 or 1, and how likely. */
+export interface Membership {
+  weights: Float64Array
+  probabilities: Float64Array
+}
+
+export interface MembershipSettings {
+  /** D */
+  size: number
+  /** p, the weight of the prior of w. */
+  prior: number
+  /** Whether the model knows that images of one person differ. */
+  deviates: boolean
+}
+
+/** Each weight depends on the others. */
+const ROUNDS = 3
+/** How likely an image is of somebody else, before any has been seen: as if 20 had been, one of them a stranger's. */
+const STRANGERS = 0.05
+/**
+ * What the logarithm of a likelihood ratio is worth: of photos, whose landmarks are not quite as the model has it, a fifth
+ * (docs/joint.md).
+ */
+const CAUTION = 0.2
+/**
+ * How likely each image is of the person whom the others show: the likelihood ratio of one person against two, with the
+ * odds of a stranger among them, which the images tell as well. Two images are not enough to tell which is the odd one.
+ *
+ * @param fitted Which images there is something to go by of.
+ */
+export function membership(
+  fitted: readonly boolean[],
+  evidence: JointEvidence,
+  { size, prior, deviates }: MembershipSettings,
+): Membership {
+  const weights = Float64Array.from(fitted, Number)
+  const probabilities = weights.slice()
+  const present = sumOf(weights)
+  if (present < 3) return { weights, probabilities }
+  const scales = new Float64Array(fitted.length).fill(1)
+  const apart = evidence.weigh(new PersonEstimate(size, prior), weights, scales, deviates)
+  const alone = weights.map((weight, i) => {
+    const at = i * EVIDENCE.count
+    // As a single photo's: an odd photo must not pass for an odd face (personPosterior.ts).
+    const expected = Math.max(size / prior - apart[at + EVIDENCE.spread]!, 0)
+    if (deviates && weight) scales[i] = Math.sqrt(expected / (apart[at + EVIDENCE.squaredMean]! || 1))
+    return scales[i]! ** 2 * apart[at + EVIDENCE.likelihood]! + apart[at + EVIDENCE.normaliser]!
+  })
+  let strangers = STRANGERS
+  for (let round = 0; round < ROUNDS; round++) {
+    const person = evidence.sum(weights, scales)
+    const everything = person.solve().logEvidence()
+    const odds = Math.log((1 - strangers) / strangers)
+    // With it where it is not among them, without it where it is.
+    const changed = weights.map((weight) => (weight ? -1 : 1))
+    const others = evidence.weigh(person, changed, scales, false)
+    for (const [i, weight] of weights.entries()) {
+      if (!fitted[i]) continue
+      const at = i * EVIDENCE.count
+      const change = everything - others[at + EVIDENCE.likelihood]! - others[at + EVIDENCE.normaliser]!
+      const ratio = (weight ? change : -change) - alone[i]!
+      probabilities[i] = 1 / (1 + Math.exp(-CAUTION * ratio - odds))
+    }
+    const before = weights.slice()
+    for (let i = 0; i < weights.length; i++) weights[i] = probabilities[i]! >= 0.5 ? 1 : 0
+    strangers = (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
+    if (before.every((weight, i) => weight === weights[i])) break
+  }
+  return { weights, probabilities }
+}
+
+const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0)
