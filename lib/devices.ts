@@ -11,7 +11,7 @@ export type DeviceName = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`
 /** The processor that this program runs on. */
 export interface CpuDevice {
   name: 'cpu'
-  /** The instruction sets available, best first: `amx`, `avx512`, `avx2`, `neon`, `portable`. */
+  /** The instruction sets available, best first: `amx`, `avx512bf16`, `avx512`, `avx2`, `neon`, `portable`. */
   instructionSets: string[]
   /** The one in use. */
   instructionSet: string

@@ -186,7 +186,8 @@ export class SphereFaceModel {
   }
 
   /**
-   * Decodes faces to vertices.
+   * Decodes faces to vertices, in the background; on the CPU a few hundred points (the landmarks of a face) at once, since
+   * handing them over would take longer.
    *
    * @param latents One face or many; fit results will do.
    * @returns [N,3], or [B,N,3] one after the other, in mm; with `normals`, unit vertex normals of the same shape as

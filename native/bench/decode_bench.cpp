@@ -35,21 +35,24 @@ typedef float Lanes __attribute__((vector_size(kLanes * 4)));
 // Multiply-adds on registers, ten chains of them, which is enough to wait for none.
 double multiplyAdds() {
   constexpr int kChains = 10, kSteps = 2000000;
-  Lanes sums[kChains] = {};
+  Lanes result = {};
   const Times times = timeOnHost(9, [&] {
-    Lanes a, b;
+    Lanes a, b, sums[kChains];
     for (int i = 0; i < kLanes; ++i) {
       a[i] = 0.999f;
       b[i] = 0.001f * static_cast<float>(i);
     }
+    __asm__ volatile("" : "+x"(a));  // a register, not a constant in memory
+#pragma GCC unroll 10
+    for (int c = 0; c < kChains; ++c) sums[c] = result + static_cast<float>(c);  // no two chains are the same
     for (int step = 0; step < kSteps; ++step) {
 #pragma GCC unroll 10
-      for (int c = 0; c < kChains; ++c) {
-        sums[c] = sums[c] * a + b;
-        __asm__ volatile("" : "+x"(sums[c]));
-      }
+      for (int c = 0; c < kChains; ++c) sums[c] = sums[c] * a + b;
     }
+#pragma GCC unroll 10
+    for (int c = 0; c < kChains; ++c) result += sums[c];
   });
+  __asm__ volatile("" : "+x"(result));
   return 2.0 * kLanes * kChains * kSteps / times.least / 1e6;
 }
 #else

@@ -21,8 +21,8 @@ inline size_t seedSize(const LandmarkBasis& basis) {
 
 // `latents` is laid out as a row of the landmark basis.
 template <class Real>
-void writeSeed(const LandmarkBasis& basis, const FitPose& pose, double noise, double drift, const Real* latents,
-               double* seed) {
+static void writeSeed(const LandmarkBasis& basis, const FitPose& pose, double noise, double drift, const Real* latents,
+                      double* seed) {
   for (int c = 0; c < 9; ++c) seed[kSeedRotation + c] = pose.rotation[c];
   for (int a = 0; a < 3; ++a) seed[kSeedTranslation + a] = pose.translation[a];
   const double camera[4] = {pose.camera.p, pose.camera.q, pose.camera.logScale, pose.camera.logFocal};
@@ -37,7 +37,7 @@ void writeSeed(const LandmarkBasis& basis, const FitPose& pose, double noise, do
 
 // The camera's kind and principal point are the problem's, and stay.
 template <class Real>
-void readSeed(const LandmarkBasis& basis, const double* seed, bool nuisances, FitPose* pose, Real* latents) {
+static void readSeed(const LandmarkBasis& basis, const double* seed, bool nuisances, FitPose* pose, Real* latents) {
   for (int c = 0; c < 9; ++c) pose->rotation[c] = seed[kSeedRotation + c];
   for (int a = 0; a < 3; ++a) pose->translation[a] = seed[kSeedTranslation + a];
   pose->camera.p = seed[kSeedCamera];

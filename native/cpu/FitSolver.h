@@ -248,8 +248,8 @@ class FitSolver {
   bool isWhole() const { return part_.identities == d_ && part_.nuisances == n_; }
 
   // Where linear algebra is most of the work, it pays to do less of it.
-  static constexpr int kCoarseIdentities = 32, kCoarseIterations = 3;
-  bool isLarge() const { return d_ + n_ >= 2 * kCoarseIdentities; }
+  static constexpr int kLarge = 64, kCoarseIdentities = 48, kCoarseIterations = 2;
+  bool isLarge() const { return d_ + n_ >= kLarge; }
 
   // What the first strides are made with: the first identities, which in most models do most.
   Part coarse() const {
@@ -648,6 +648,7 @@ class FitSolver {
     const FitState<Real>& state = w_.states[current_];
     rough_ = false;
     linearise(state, w_.evaluations[current_]);
+    rough_ = Kernels::kRough;
     const int n = unknowns(), ld = w_.ld, others = n - d_;
     Real* h = identityLast();
     for (int i = 0; i < e_; ++i) {

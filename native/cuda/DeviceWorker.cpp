@@ -86,8 +86,7 @@ Chunk DeviceWorker::take(bool wait) {
   Chunk chunk = queue_.take(false, room);
   if (chunk.count > 0 || !wait) return chunk;
   // A pause is a good moment to try again with all the memory.
-  halvings_ = 0;
-  slots_ = kSlots;
+  allRoom();
   return queue_.take(true, room);
 }
 
@@ -109,7 +108,10 @@ void DeviceWorker::start(Slot& slot, Chunk chunk) {
     Chunk failed = std::exchange(slot.chunk, Chunk{});
     idle_.push_back(std::move(busy_.back()));
     busy_.pop_back();
-    if (codeOf(error) != ErrorCode::OUT_OF_MEMORY || !makeRoom(failed)) return failed.settle(error);
+    if (codeOf(error) != ErrorCode::OUT_OF_MEMORY || !makeRoom(failed)) {
+      allRoom();  // what was in the way of this call need not be in that of the next
+      return failed.settle(error);
+    }
     queue_.putBack(std::move(failed));
     release();
   }
@@ -125,6 +127,19 @@ bool DeviceWorker::makeRoom(const Chunk& chunk) {
   do ++halvings_;
   while (capacity(chunk.work()) >= chunk.count);
   return true;
+}
+
+void DeviceWorker::allRoom() {
+  halvings_ = 0;
+  slots_ = kSlots;
+}
+
+// After a chunk that found its memory: twice as much may be had again, or one more at a time.
+void DeviceWorker::moreRoom() {
+  if (halvings_ > 0)
+    --halvings_;
+  else if (slots_ < kSlots)
+    ++slots_;
 }
 
 // Ends what is under way, and gives all memory back.
@@ -143,6 +158,7 @@ void DeviceWorker::finish(Slot& slot) {
       finishFit(slot.staging, chunk, *cpu_);
     else
       finishDecode(slot.staging, chunk);
+    moreRoom();
   } catch (...) {
     chunk.settle(std::current_exception());
   }

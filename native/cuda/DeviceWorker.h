@@ -35,6 +35,8 @@ class DeviceWorker {
   void start(Slot& slot, Chunk chunk);
   void finish(Slot& slot);
   bool makeRoom(const Chunk& chunk);
+  void allRoom();
+  void moreRoom();
   void release();
   void abandon(std::exception_ptr error);
 
