@@ -139,7 +139,8 @@ describe('a warning of a fallback', () => {
 describe('instruction sets agree', () => {
   // Against the portable one, which rounds at other places: every number is right within these.
   const MILLIMETRES = 2e-4
-  const RELATIVE_COST = 1e-5
+  // A fit ends where little is left to gain, and what is left depends on the rounding of H: most of all in bf16.
+  const RELATIVE_COST = 5e-5
   const LATENT = 2e-3
   const ROTATION = 5e-4
 
