@@ -71,4 +71,16 @@ class AddonData {
 // A JavaScript error with the `code` of lib/errors.ts.
 Napi::Error toJavaScript(Napi::Env env, std::exception_ptr error);
 
+// A function of a binding, with the core's exceptions turned into JavaScript's.
+template <Napi::Value (*kBody)(const Napi::CallbackInfo&)>
+Napi::Value guarded(const Napi::CallbackInfo& info) {
+  try {
+    return kBody(info);
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (...) {
+    throw toJavaScript(info.Env(), std::current_exception());
+  }
+}
+
 }  // namespace sfm::addon

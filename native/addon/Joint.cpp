@@ -76,17 +76,6 @@ Napi::Value weigh(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-template <Napi::Value (*kBody)(const Napi::CallbackInfo&)>
-Napi::Value guarded(const Napi::CallbackInfo& info) {
-  try {
-    return kBody(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (...) {
-    throw toJavaScript(info.Env(), std::current_exception());
-  }
-}
-
 }  // namespace
 
 Napi::Value handleOf(Napi::Env env, std::shared_ptr<JointImages> images) {

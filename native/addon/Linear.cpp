@@ -128,18 +128,6 @@ Napi::Value orthonormalise(const Napi::CallbackInfo& info) {
   return kept;
 }
 
-// A function of the object, with the core's exceptions turned into JavaScript's.
-template <Napi::Value (*kBody)(const Napi::CallbackInfo&)>
-Napi::Value guarded(const Napi::CallbackInfo& info) {
-  try {
-    return kBody(info);
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (...) {
-    throw toJavaScript(info.Env(), std::current_exception());
-  }
-}
-
 }  // namespace
 
 Napi::Object defineLinear(Napi::Env env) {

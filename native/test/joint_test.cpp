@@ -209,10 +209,46 @@ CASE(evidence_is_the_schur_complement_of_the_image) {
   note("worst difference ", worst);
 }
 
+namespace {
+
+struct Derivatives {
+  double worstGradient = 0, worstInformation = 0;
+
+  // Of the optimum's cost by the person, against what `at` says of it nearby.
+  template <class At>
+  void check(const At& at, const std::vector<double>& w) {
+    const Evidence here = at(w);
+    constexpr double kStep = 1e-3;
+    for (size_t i = 0; i < kD; ++i) {
+      std::vector<double> moved = w;
+      moved[i] += kStep;
+      const Evidence above = at(moved);
+      moved[i] -= 2 * kStep;
+      const Evidence below = at(moved);
+      const double slope = (above.cost - below.cost) / (2 * kStep);
+      worstGradient = std::max(worstGradient, std::fabs(here.gradient[i] - slope) / (1 + std::fabs(slope)));
+      CHECK_NEAR(here.gradient[i], slope, 1e-3 * (1 + std::fabs(slope)));
+      for (size_t j = 0; j <= i; ++j) {
+        const double bend = (above.gradient[j] - below.gradient[j]) / (2 * kStep);
+        const double told = here.information[i * (i + 1) / 2 + j];
+        // Gauss and Newton leave the residuals' own bend out.
+        worstInformation = std::max(worstInformation, std::fabs(told - bend) / (1 + std::fabs(bend)));
+        CHECK_NEAR(told, bend, 0.1 * (1 + std::fabs(bend)));
+      }
+    }
+  }
+
+  void say() const {
+    note("worst relative difference of gradients ", worstGradient, ", of informations ", worstInformation);
+  }
+};
+
+}  // namespace
+
 // Moves the person and fits again: the optimum's cost changes by the gradient, and the gradient by the information.
 CASE(evidence_is_how_the_optimum_moves_with_the_person) {
   CpuBackend backend(*cpuKernels().front(), 1, 100);
-  double worstGradient = 0, worstInformation = 0;
+  Derivatives derivatives;
   for (const bool general : {false, true}) {
     Scene scene(modelOptions(general, 2), 24);
     for (int face = 0; face < 3; ++face) {
@@ -227,28 +263,10 @@ CASE(evidence_is_how_the_optimum_moves_with_the_person) {
         link.mean = product(of.transfer, person, 1);
         return fitOf(backend, scene, observation, exactOptions(), link, true);
       };
-      const Evidence here = fitAt(w);
-      constexpr double kStep = 1e-3;
-      for (size_t i = 0; i < kD; ++i) {
-        std::vector<double> moved = w;
-        moved[i] += kStep;
-        const Evidence above = fitAt(moved);
-        moved[i] -= 2 * kStep;
-        const Evidence below = fitAt(moved);
-        const double slope = (above.cost - below.cost) / (2 * kStep);
-        worstGradient = std::max(worstGradient, std::fabs(here.gradient[i] - slope) / (1 + std::fabs(slope)));
-        CHECK_NEAR(here.gradient[i], slope, 1e-3 * (1 + std::fabs(slope)));
-        for (size_t j = 0; j <= i; ++j) {
-          const double bend = (above.gradient[j] - below.gradient[j]) / (2 * kStep);
-          const double told = here.information[i * (i + 1) / 2 + j];
-          // Gauss and Newton leave the residuals' own bend out.
-          worstInformation = std::max(worstInformation, std::fabs(told - bend) / (1 + std::fabs(bend)));
-          CHECK_NEAR(told, bend, 0.1 * (1 + std::fabs(bend)));
-        }
-      }
+      derivatives.check(fitAt, w);
     }
   }
-  note("worst relative difference of gradients ", worstGradient, ", of informations ", worstInformation);
+  derivatives.say();
 }
 
 CASE(a_fit_goes_on_from_where_another_ended) {
@@ -314,7 +332,7 @@ CASE(passes_lead_to_the_optimum) {
 // With the scale's part of the priors, from which the cost is measured at the scale of the first pass.
 CASE(passes_know_how_the_optimum_moves_with_the_person) {
   CpuBackend backend(*cpuKernels().front(), 1, 100);
-  double worstGradient = 0, worstInformation = 0;
+  Derivatives derivatives;
   for (const bool sizeFree : {false, true}) {
     Scene scene(modelOptions(true, 2), 24);
     for (int face = 0; face < 3; ++face) {
@@ -328,27 +346,10 @@ CASE(passes_know_how_the_optimum_moves_with_the_person) {
       const auto at = [&](const std::vector<double>& person) {
         return settled(backend, scene, observation, exactOptions(), link, person, sizeFree, &images);
       };
-      const Evidence here = at(w);
-      constexpr double kStep = 1e-3;
-      for (size_t i = 0; i < kD; ++i) {
-        std::vector<double> moved = w;
-        moved[i] += kStep;
-        const Evidence above = at(moved);
-        moved[i] -= 2 * kStep;
-        const Evidence below = at(moved);
-        const double slope = (above.cost - below.cost) / (2 * kStep);
-        worstGradient = std::max(worstGradient, std::fabs(here.gradient[i] - slope) / (1 + std::fabs(slope)));
-        CHECK_NEAR(here.gradient[i], slope, 1e-3 * (1 + std::fabs(slope)));
-        for (size_t j = 0; j <= i; ++j) {
-          const double bend = (above.gradient[j] - below.gradient[j]) / (2 * kStep);
-          const double told = here.information[i * (i + 1) / 2 + j];
-          worstInformation = std::max(worstInformation, std::fabs(told - bend) / (1 + std::fabs(bend)));
-          CHECK_NEAR(told, bend, 0.1 * (1 + std::fabs(bend)));
-        }
-      }
+      derivatives.check(at, w);
     }
   }
-  note("worst relative difference of gradients ", worstGradient, ", of informations ", worstInformation);
+  derivatives.say();
 }
 
 // In every instruction set, and on the way as well as at the end.

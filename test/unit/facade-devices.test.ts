@@ -139,8 +139,9 @@ describe('a warning of a fallback', () => {
 describe('instruction sets agree', () => {
   // Against the portable one, which rounds at other places: every number is right within these.
   const MILLIMETRES = 2e-4
-  // A fit ends where little is left to gain, and what is left depends on the rounding of H: most of all in bf16.
-  const RELATIVE_COST = 5e-5
+  const RELATIVE_COST = 1e-5
+  // Where H is rounded to 8 bits, fits end a little elsewhere on the way to where nothing is left to gain.
+  const ROUGH_COST = 5e-5
   const LATENT = 2e-3
   const ROTATION = 5e-4
 
@@ -172,15 +173,18 @@ describe('instruction sets agree', () => {
     for (const instructionSet of [...initially.instructionSets].reverse()) {
       configureCpu({ instructionSet })
       const fitter = await model.createFitter()
-      runs.push({ vertices: await model.decode(faces), results: await fitter.fit(observations) })
+      runs.push({ instructionSet, vertices: await model.decode(faces), results: await fitter.fit(observations) })
     }
     const [portable, ...others] = runs
-    for (const { vertices, results } of others) {
+    for (const { instructionSet, vertices, results } of others) {
+      const rough = instructionSet === 'avx512bf16' || instructionSet === 'amx'
       expect(largestDifference(vertices, portable!.vertices)).toBeLessThan(MILLIMETRES)
       for (const [i, result] of results.entries()) {
         const reference = portable!.results[i]!
         expect(result.status).toBe(reference.status)
-        expect(Math.abs(result.cost!.final / reference.cost!.final - 1)).toBeLessThan(RELATIVE_COST)
+        expect(Math.abs(result.cost!.final / reference.cost!.final - 1)).toBeLessThan(
+          rough ? ROUGH_COST : RELATIVE_COST,
+        )
         expect(largestDifference(result.identity, reference.identity)).toBeLessThan(LATENT)
         expect(largestDifference(result.expressionValues, reference.expressionValues)).toBeLessThan(LATENT)
         expect(largestDifference(result.pose.rotation, reference.pose.rotation)).toBeLessThan(ROTATION)
