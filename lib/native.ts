@@ -119,16 +119,19 @@ export interface NativePass {
   relinearise: boolean
   /** Every image to its own optimum, and all that is reported of it. */
   last: boolean
+  /** Whether `evidence` is wanted. */
+  evidence: boolean
 }
 
 /** What the native side returns for a batch of fits (native/core/Batch.h). */
 export interface NativeFits extends NativeBatch {
   records: Float64Array
+  /** Not of a pass that is not the last. */
   arrays: Float32Array
   linearisations?: Float64Array
   /** [B, 18 + D + Q + E] where the fits of a joint batch ended (native/core/FitSeed.h). */
   seeds?: Float64Array
-  /** [B, D(D+1)/2 + D] what they say of the person: information and gradient. */
+  /** [B, D(D+1)/2 + D] what they say of the person: information and gradient. Not of a pass that is not asked for it. */
   evidence?: Float64Array
   /** What a pass of a joint fit leaves to the next. */
   images?: unknown
@@ -174,6 +177,8 @@ export interface NativeLinear {
 
 /** What the images of a joint fit say of the person, where passes have left it (native/addon/Joint.h). */
 export interface NativeJointEvidence {
+  /** Gives back what passes have left. */
+  release(images: unknown): void
   /** Adds to information [D(D+1)/2] and shift [D] what images say, each times its weight and its shift times its scale. */
   add(
     images: unknown,

@@ -19,6 +19,7 @@ import { fitJointly, type JointBatch } from './JointFit.js'
 import type { JointFitResult } from './JointFitResult.js'
 import { type Linearisation, type LineariseOptions, linearisationOf } from './linearise.js'
 import type { Observation, ObservationLabel } from './Observation.js'
+import { PersonLink } from './PersonLink.js'
 import { type PackedObservation, packObservation } from './packObservation.js'
 import { type ResultSizes, resultOf } from './Results.js'
 
@@ -71,6 +72,7 @@ interface Fitted {
 export class Fitter {
   readonly #model: FitterModel
   readonly #options: ResolvedFitterOptions
+  #link: PersonLink | undefined
   #disposed = false
 
   /** @internal */
@@ -126,9 +128,13 @@ export class Fitter {
     const { packed, labels } = this.#pack(observations, false)
     const { native } = this.#options
     const kind = { precise: false, linearise: false, posterior: false }
-    const groups = batches(packed, LARGEST_JOINT).map((members): JointBatch => ({ members, images: undefined }))
+    const groups = batches(packed, LARGEST_JOINT).map(
+      (members): JointBatch => ({ observations: members, members, images: undefined }),
+    )
     const subjects = new Set(labels.map(({ subject }) => subject))
     const [subject] = subjects.size === 1 ? subjects : []
+    const identityPrior = this.#model.native().identityPrior()
+    this.#link ??= new PersonLink(identityPrior.factor, this.#model.personShare, native.identityPrior)
     const result = await fitJointly(groups, packed.length, {
       sizes: this.#model,
       prior: native.identityPrior,
@@ -136,8 +142,9 @@ export class Fitter {
       maxIterations: native.maxIterations,
       outliers,
       posterior: native.posterior,
-      identityPrior: this.#model.native().identityPrior(),
-      fit: ({ members }, joint, costTolerance) => {
+      identityPrior,
+      link: this.#link,
+      fit: (members, joint, costTolerance) => {
         const batch = members.map((member) => packed[member] as PackedObservation)
         return this.#fitBatch(batch, { ...kind, costTolerance }, signal, joint)
       },

@@ -1,16 +1,18 @@
-import type { NativeFits, NativeJoint } from '../native.js'
+import { type NativeFits, type NativeJoint, native } from '../native.js'
 import type { FitResult } from './FitResult.js'
 import { BatchedEvidence, EVIDENCE, type JointEvidence, pick } from './JointEvidence.js'
 import { type JointFitResult, JointResult } from './JointFitResult.js'
 import { type ImageEvidence, PersonEstimate, packedProduct, squaredNorm } from './PersonEstimate.js'
-import { PersonLink } from './PersonLink.js'
+import type { PersonLink } from './PersonLink.js'
 import { type Posterior, triangle } from './Posterior.js'
 import type { ResultSizes } from './Results.js'
-import { type ImageFit, type JointSolution, solveJoint } from './solveJoint.js'
+import { type FitImages, guessPerson, type ImageFit, type JointSolution, solveJoint } from './solveJoint.js'
 
 /** Observations that go through one native call, and what passes leave to each other. */
 export interface JointBatch {
   /** Their places among all observations. */
+  observations: readonly number[]
+  /** And among those that are fitted together. */
   members: readonly number[]
   images: unknown
 }
@@ -26,7 +28,8 @@ export interface JointContext {
   posterior: boolean
   /** L [D,D] of v = L x, and the sphere's radius (0: flat). */
   identityPrior: { factor: Float64Array; radius: number }
-  fit(batch: JointBatch, joint: NativeJoint, costTolerance: number): Promise<NativeFits>
+  link: PersonLink
+  fit(observations: readonly number[], joint: NativeJoint, costTolerance: number): Promise<NativeFits>
   resultOf(output: NativeFits, i: number, member: number): FitResult
   /** The face at whitened coordinates. */
   fromWhitened(x: Float64Array): { identity: Float32Array; embedding: Float32Array }
@@ -39,44 +42,77 @@ const RECORD = { status: 0, initialCost: 4, finalCost: 5, size: 24 } as const
 const FAILED = 2
 /** For images that are fitted on the way by more than a step. */
 const DRAFT_TOLERANCE = 1e-3
+/** Of many images, that many are looked at first: where it is known roughly who it is, the others are less work. */
+const FEW = 12
+const MANY = 24
+
 /** Fits all observations to one person. */
 export async function fitJointly(batches: readonly JointBatch[], count: number, context: JointContext) {
-  const { sizes, prior, identityPrior, costTolerance } = context
+  const { sizes, prior, link, costTolerance } = context
   const D = sizes.embeddingCount
-  const link = new PersonLink(identityPrior.factor, sizes.personShare, prior)
   // One image is fitted as it is by itself.
   const sizeFree = count > 1
   const results = new Array<FitResult>(count)
   const latents = new Array<Float64Array>(count)
   const evidence = new Array<ImageEvidence>(count)
-  const solution = await solveJoint(
+  const passesOver =
+    (some: readonly JointBatch[]): FitImages =>
     async ({ w, members, settled, relinearise, last }) => {
-      const images = new Array<ImageFit>(count)
+      const images = new Array<ImageFit>(members.length)
       const part = prior / Math.max(1, sumOf(members))
-      const pass = { w, prior: part, holdsScale: settled, relinearise, last }
+      const pass = { w, prior: part, holdsScale: settled, relinearise, last, evidence: last && context.posterior }
       const at = { ...link.at(w), linked: true, draft: !last, sizeFree, seeds: null }
-      const calls = batches.map(async (batch) => {
-        const own = { ...pass, members: pick(members, batch.members) }
+      const calls = some.map(async (batch) => {
+        // On the way all images are treated alike, or what is said of one would depend on what was thought of it.
+        const own = {
+          ...pass,
+          members: last ? pick(members, batch.members) : new Float64Array(batch.members.length).fill(1),
+        }
         const joint = { ...at, pass: own, images: batch.images }
-        const output = await context.fit(batch, joint, last ? costTolerance : DRAFT_TOLERANCE)
+        const output = await context.fit(batch.observations, joint, last ? costTolerance : DRAFT_TOLERANCE)
         batch.images = output.images
-        const seeds = output.seeds as Float64Array
         for (const [i, member] of batch.members.entries()) {
           images[member] = imageFit(output, i)
           if (!last) continue
-          evidence[member] = evidenceAt(imageEvidence(output, i, D), w)
+          if (context.posterior) evidence[member] = evidenceAt(imageEvidence(output, i, D), w)
+          const seeds = output.seeds as Float64Array
           const seed = (i * seeds.length) / batch.members.length + SEED.latents
           latents[member] = seeds.slice(seed, seed + D)
           results[member] = context.resultOf(output, i, member)
         }
       })
       await Promise.all(calls)
-      return { images, evidence: new BatchedEvidence(batches, D, prior) }
-    },
-    count,
-    { ...context, size: D, deviates: sizes.personShare !== undefined },
-  )
-  return jointResult(solution, evidence, new BatchedEvidence(batches, D, 1), results, latents, link, context)
+      return { images, evidence: new BatchedEvidence(some, D, prior) }
+    }
+  const settings = { ...context, size: D, deviates: sizes.personShare !== undefined }
+  const few = count < MANY ? [] : someOf(batches, count, FEW)
+  const start = few.length > 0 ? await using(few, () => guessPerson(passesOver(few), FEW, settings)) : undefined
+  return using(batches, async () => {
+    const solution = await solveJoint(passesOver(batches), count, settings, start)
+    return jointResult(solution, batches, evidence, results, latents, context)
+  })
+}
+
+/** Gives back what passes have left when `body` is done with it. */
+async function using<T>(batches: readonly JointBatch[], body: () => Promise<T>): Promise<T> {
+  try {
+    return await body()
+  } finally {
+    for (const { images } of batches) if (images !== undefined) native().joint.release(images)
+  }
+}
+
+/** `few` of `count` observations, evenly spread. */
+function someOf(batches: readonly JointBatch[], count: number, few: number): JointBatch[] {
+  const places = new Map(Array.from({ length: few }, (_, i) => [Math.floor((i * count) / few), i]))
+  return batches
+    .map(({ observations }) => observations.filter((observation) => places.has(observation)))
+    .filter((observations) => observations.length > 0)
+    .map((observations) => ({
+      observations,
+      members: observations.map((each) => places.get(each)!),
+      images: undefined,
+    }))
 }
 
 /** The seed of a single fit, moved to the identity v, with the person's part added to what drives the size. */
@@ -116,32 +152,28 @@ export function evidenceAt(
 
 function jointResult(
   solution: JointSolution,
+  batches: readonly JointBatch[],
   said: readonly ImageEvidence[],
-  left: JointEvidence,
   images: FitResult[],
   latents: readonly Float64Array[],
-  link: PersonLink,
   context: JointContext,
 ): JointFitResult {
-  const { sizes, prior, identityPrior } = context
+  const { sizes, prior, link, identityPrior } = context
   const D = sizes.embeddingCount
   const { weights, probabilities, converged, iterations, cost } = solution
   // As a single photo's: an odd photo must not pass for an odd face (personPosterior.ts).
-  const scales = sizes.personShare ? expectedScales(left, D) : undefined
-  const evidence = said.map(({ information, shift }, i) => ({
-    information,
-    shift: shift.map((value) => value * (scales?.[i] ?? 1)),
-  }))
-  const sum = new PersonEstimate(D, prior)
+  const one = new Float64Array(images.length).fill(1)
+  const scales = sizes.personShare ? expectedScales(new BatchedEvidence(batches, D, 1), D) : one
+  const sum = new BatchedEvidence(batches, D, prior).sum(weights, scales)
   // The face in the images on average: that of the person, and what these photos have in common besides.
   const shown = new Float64Array(D)
   const total = sumOf(weights)
   for (const [i, weight] of weights.entries()) {
     if (weight === 0) continue
-    sum.add(evidence[i]!, weight)
-    const x = link.whitened(latents[i]!)
-    for (let k = 0; k < D; k++) shown[k]! += x[k]! / total
-    if (context.posterior) images[i]!.posterior = inSinglePrecision(evidence[i]!)
+    for (let k = 0; k < D; k++) shown[k]! += latents[i]![k]! / total
+    if (!context.posterior) continue
+    const { information, shift } = said[i]!
+    images[i]!.posterior = inSinglePrecision({ information, shift: shift.map((value) => value * scales[i]!) })
   }
   const fitted = solution.images.filter((image) => image.fitted).length
   const outliers = [...weights.keys()].filter((i) => weights[i] === 0)
@@ -160,7 +192,7 @@ function jointResult(
         : `${fitted} of ${images.length} images fitted in ${iterations} passes, ${outliers.length} left out`,
     iterations,
     cost: fitted === 0 ? null : cost,
-    identity: context.fromWhitened(shown).identity,
+    identity: context.fromWhitened(link.whitened(shown)).identity,
     embedding: Float32Array.from(mean, (value) => (length > 0 ? value / length : 0)),
     ...(fitted > 0 && { posterior: inSinglePrecision(sum) }),
     identity_uncertainty:

@@ -30,26 +30,34 @@ const CAUTION = 0.2
  * odds of a stranger among them, which the images tell as well. Two images are not enough to tell which is the odd one.
  *
  * @param fitted Which images there is something to go by of.
+ * @param before What was thought so far.
  */
 export function membership(
   fitted: readonly boolean[],
   evidence: JointEvidence,
   { size, prior, deviates }: MembershipSettings,
+  before?: Membership,
 ): Membership {
-  const weights = Float64Array.from(fitted, Number)
-  const probabilities = weights.slice()
-  const present = sumOf(weights)
+  const present = fitted.filter(Boolean).length
+  const weights = Float64Array.from(fitted, (is, i) => (is ? (before?.weights[i] ?? 1) : 0))
+  const probabilities = Float64Array.from(fitted, (is, i) => (is ? (before?.probabilities[i] ?? 1) : 0))
   if (present < 3) return { weights, probabilities }
   const scales = new Float64Array(fitted.length).fill(1)
-  const apart = evidence.weigh(new PersonEstimate(size, prior), weights, scales, deviates)
-  const alone = weights.map((weight, i) => {
+  const apart = evidence.weigh(
+    new PersonEstimate(size, prior),
+    new Float64Array(fitted.length).fill(1),
+    scales,
+    deviates,
+  )
+  const alone = scales.map((_, i) => {
     const at = i * EVIDENCE.count
     // As a single photo's: an odd photo must not pass for an odd face (personPosterior.ts).
     const expected = Math.max(size / prior - apart[at + EVIDENCE.spread]!, 0)
-    if (deviates && weight) scales[i] = Math.sqrt(expected / (apart[at + EVIDENCE.squaredMean]! || 1))
+    if (deviates && fitted[i]) scales[i] = Math.sqrt(expected / (apart[at + EVIDENCE.squaredMean]! || 1))
     return scales[i]! ** 2 * apart[at + EVIDENCE.likelihood]! + apart[at + EVIDENCE.normaliser]!
   })
-  let strangers = STRANGERS
+  const estimate = () => (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
+  let strangers = before ? estimate() : STRANGERS
   for (let round = 0; round < ROUNDS; round++) {
     const person = evidence.sum(weights, scales)
     const everything = person.solve().logEvidence()
@@ -64,10 +72,10 @@ export function membership(
       const ratio = (weight ? change : -change) - alone[i]!
       probabilities[i] = 1 / (1 + Math.exp(-CAUTION * ratio - odds))
     }
-    const before = weights.slice()
+    const former = weights.slice()
     for (let i = 0; i < weights.length; i++) weights[i] = probabilities[i]! >= 0.5 ? 1 : 0
-    strangers = (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
-    if (before.every((weight, i) => weight === weights[i])) break
+    strangers = estimate()
+    if (former.every((weight, i) => weight === weights[i])) break
   }
   return { weights, probabilities }
 }

@@ -22,7 +22,13 @@ export type FitImages = (pass: {
   /** Whether normal matrices are made anew, or serve once more. */
   relinearise: boolean
   last: boolean
-}) => Promise<{ images: ImageFit[]; evidence: JointEvidence }>
+}) => Promise<SeenImages>
+
+/** What a pass gives. */
+export interface SeenImages {
+  images: ImageFit[]
+  evidence: JointEvidence
+}
 
 export interface JointSettings {
   /** D */
@@ -50,70 +56,103 @@ export interface JointSolution {
   converged: boolean
 }
 
-/** A gain in log-likelihood that is not worth another pass: a third of a standard deviation in one of all directions. */
-const NEGLIGIBLE = 0.05
+/** A gain in log-likelihood that is not worth another pass: a standard deviation in one of all directions. */
+const NEGLIGIBLE = 0.5
+/** What an image may still have to gain before a pass that is likely to be the last, and where its normal matrix was made. */
+const NEAR = 0.1
 const SHORTEST_STEP = 1 / 16
 /** Passes in which the objective is still being settled: at which scale the images are seen. */
-const UNSETTLED = 1
-/** Passes that make their normal matrices anew; those of later ones do so where the last step left more than this of the gain. */
-const LINEARISED = 2
+const UNSETTLED = 2
+/** Passes that make their normal matrices anew: without knowing who it is, and with an idea. */
+const LINEARISED = { blind: 3, informed: 2 }
+/** Passes after which the members stay who they are: two sets of them might take turns. */
+const ASKED = 10
+/** Later ones do so where the last step left more than this of the gain. */
 const SLOW = 0.3
 
 /**
  * Finds the person whom all images show. Every image says what its own unknowns, its deviation from the person included,
  * make of a change of w once they have taken their own step, so that a Gauss-Newton step on w is the joint step with those
  * eliminated: a sum of one [D,D] system for each image. Steps that raise the joint objective are halved.
+ *
+ * @param start Who it is, roughly. Without it every image begins by itself.
  */
-export async function solveJoint(fitImages: FitImages, count: number, settings: JointSettings): Promise<JointSolution> {
+export async function solveJoint(
+  fitImages: FitImages,
+  count: number,
+  settings: JointSettings,
+  start?: Float64Array,
+): Promise<JointSolution> {
   const { size, prior, costTolerance, maxIterations } = settings
-  let w: Float64Array = new Float64Array(size)
-  let { images, evidence } = await fitImages({
-    w,
-    members: new Float64Array(count).fill(1),
-    settled: false,
-    relinearise: true,
-    last: false,
-  })
-  let { weights, probabilities } = membersOf(images, evidence, settings)
-  let sum = evidence.sum(weights)
-  let next = sum.solve().mean()
+  const linearisations = start ? LINEARISED.informed : LINEARISED.blind
+  const first = start ?? new Float64Array(size)
+  const members = new Float64Array(count).fill(1)
+  const seen = await fitImages({ w: first, members, settled: false, relinearise: true, last: false })
+  let at = assess(seen, first, membersOf(seen, settings), settings)
+  let before = Number.POSITIVE_INFINITY
+  let linearised = at.gain
   let initial = Number.POSITIVE_INFINITY
-  let value = Number.POSITIVE_INFINITY
-  let gain = Number.POSITIVE_INFINITY
-  let before = gain
-  let iterations = 0
-  let converged = images.every(({ fitted }) => !fitted)
-  while (!converged && iterations < maxIterations) {
-    const relinearise = iterations < LINEARISED || !(gain < SLOW * before)
-    const pass = (at: Float64Array) =>
-      fitImages({ w: at, members: weights, settled: iterations >= UNSETTLED, relinearise, last: false })
+  // Whether the members are who they were a pass before.
+  let stable = false
+  for (let iterations = 1; ; iterations++) {
+    const { w, weights, next, gain, value } = at
+    const enough = Math.max(costTolerance * value, NEGLIGIBLE)
+    const near = Math.max(enough, NEAR * count)
+    const last = (gain < near && stable) || iterations > maxIterations
+    const settled = iterations >= UNSETTLED
+    const relinearise = iterations < linearisations || !(gain < SLOW * before) || (last && !(linearised < near))
+    const pass = (w: Float64Array) => fitImages({ w, members: weights, settled, relinearise, last })
+    const most = settled ? value + gain : Number.POSITIVE_INFINITY
     let trial = next
-    let step = 1
     let seen = await pass(trial)
-    iterations++
-    const raised = () => iterations > UNSETTLED && jointCost(seen.images, weights, trial, prior, 'cost') > value + gain
-    while (step > SHORTEST_STEP && (lost(images, seen.images) || raised())) {
-      step /= 2
+    for (let step = 0.5; step >= SHORTEST_STEP; step /= 2) {
+      if (!lost(at.images, seen.images) && jointCost(seen.images, weights, trial, prior) <= most) break
       trial = w.map((from, i) => from + step * (next[i]! - from))
       seen = await pass(trial)
     }
-    ;({ images, evidence } = seen)
-    w = trial
-    const first = weights
-    ;({ weights, probabilities } = membersOf(images, evidence, settings))
-    const stable = weights.every((weight, i) => weight === first[i])
-    value = jointCost(images, weights, w, prior, 'here')
-    if (iterations === 1) initial = value
-    sum = evidence.sum(weights)
-    next = sum.solve().mean()
+    // Whose the images are is asked where they have something new to say, and until there is nothing new.
+    const ask = iterations <= ASKED && (relinearise || !stable)
+    at = assess(seen, trial, ask ? membersOf(seen, settings, at) : at, settings)
+    stable = at.weights.every((weight, i) => weight === weights[i])
     before = gain
-    gain = promised(sum, w, next, prior)
-    converged = stable && gain < Math.max(costTolerance * value, NEGLIGIBLE)
+    if (relinearise) linearised = at.gain
+    if (iterations === 1) initial = at.value
+    const converged = at.gain < enough && stable
+    if (!last || !(converged || iterations > maxIterations)) continue
+    const final = jointCost(seen.images, at.weights, trial, prior)
+    return { ...at, cost: { initial, final }, iterations, converged }
   }
-  w = next
-  ;({ images } = await fitImages({ w, members: weights, settled: true, relinearise: true, last: true }))
-  const final = jointCost(images, weights, w, prior, 'cost')
-  return { w, images, weights, probabilities, cost: { initial, final }, iterations, converged }
+}
+
+/** Who it seems to be by a first look at the images. */
+export async function guessPerson(fitImages: FitImages, count: number, settings: JointSettings): Promise<Float64Array> {
+  const w = new Float64Array(settings.size)
+  const members = new Float64Array(count).fill(1)
+  const seen = await fitImages({ w, members, settled: false, relinearise: true, last: false })
+  return assess(seen, w, membersOf(seen, settings), settings).next
+}
+
+/** Where passes have led. */
+interface Standing extends Membership {
+  w: Float64Array
+  images: ImageFit[]
+  /** The joint objective. */
+  value: number
+  /** Where its quadratic model has its minimum, and by how much that is lower. */
+  next: Float64Array
+  gain: number
+}
+
+function assess(
+  { images, evidence }: SeenImages,
+  w: Float64Array,
+  { weights, probabilities }: Membership,
+  { prior }: JointSettings,
+): Standing {
+  const sum = evidence.sum(weights)
+  const next = sum.solve().mean()
+  const value = jointCost(images, weights, w, prior, 'here')
+  return { w, images, weights, probabilities, value, next, gain: promised(sum, w, next, prior) }
 }
 
 /** Whether an image that could be fitted no longer can: the person has become impossible. */
@@ -121,9 +160,9 @@ function lost(before: readonly ImageFit[], after: readonly ImageFit[]): boolean 
   return before.some(({ fitted }, i) => fitted && !after[i]!.fitted)
 }
 
-function membersOf(images: readonly ImageFit[], evidence: JointEvidence, settings: JointSettings): Membership {
+function membersOf({ images, evidence }: SeenImages, settings: JointSettings, before?: Membership): Membership {
   const fitted = images.map((image) => image.fitted)
-  if (settings.outliers) return membership(fitted, evidence, settings)
+  if (settings.outliers) return membership(fitted, evidence, settings, before)
   const weights = Float64Array.from(fitted, Number)
   return { weights, probabilities: weights.slice() }
 }
@@ -133,7 +172,7 @@ function jointCost(
   weights: Float64Array,
   w: Float64Array,
   prior: number,
-  by: 'cost' | 'here',
+  by: 'cost' | 'here' = 'cost',
 ): number {
   let cost = 0.5 * prior * squaredNorm(w)
   for (const [i, image] of images.entries()) if (weights[i]! > 0) cost += weights[i]! * image[by]

@@ -17,7 +17,11 @@ constexpr napi_type_tag kTag = {0x6a1d07c1b2f34e55, 0x9c4e8a60d7315bf2};
 Handle& handle(const Napi::Value& value) {
   if (!value.IsExternal() || !value.As<Napi::External<Handle>>().CheckTypeTag(&kTag))
     invalid("images: expected what a pass has returned");
-  Handle& images = *value.As<Napi::External<Handle>>().Data();
+  return *value.As<Napi::External<Handle>>().Data();
+}
+
+Handle& present(const Napi::Value& value) {
+  Handle& images = handle(value);
   if (!images) invalid("images: another pass has taken them");
   return images;
 }
@@ -25,7 +29,7 @@ Handle& handle(const Napi::Value& value) {
 // What both functions begin with: images, a weight and a scale for each, and a sum of evidence.
 struct Operands {
   explicit Operands(const Napi::CallbackInfo& info)
-      : images(handle(info[0])->images),
+      : images(present(info[0])->images),
         weights(array<double>(info[1], "weights", images.size())),
         scales(array<double>(info[2], "scales", images.size())),
         shift(array<double>(info[4], "shift")),
@@ -61,18 +65,25 @@ Napi::Value weigh(const Napi::CallbackInfo& info) {
   const CpuKernels& kernels = AddonData::of(info.Env()).cpu().kernels();
   // What is read may share its memory with what is written.
   std::vector<double> numbers(out.size);
+  std::vector<WeighedImage> images;
   for (size_t i = 0; i < from.images.size(); ++i) {
     const JointImage& image = from.images[i];
-    if (image.shift.empty()) continue;
-    const WeighedEvidence evidence = {{from.information.data, from.shift.data},
-                                      {image.information.data(), image.shift.data()},
-                                      from.weights.data[i],
-                                      from.scales.data[i],
-                                      prior};
-    if (!kernels.weighEvidence(static_cast<int>(from.shift.size), evidence, moments, &numbers[i * kEvidenceNumbers]))
-      throw Error(ErrorCode::NUMERICAL, "what the images say of the person is not positive definite");
+    const bool present = !image.shift.empty();
+    images.push_back({{present ? image.information.data() : nullptr, image.shift.data()},
+                      from.weights.data[i],
+                      from.scales.data[i]});
   }
+  const EvidenceToWeigh evidence = {
+      {from.information.data, from.shift.data}, prior, moments, images.data(), static_cast<int>(images.size())};
+  if (!kernels.weighEvidence(static_cast<int>(from.shift.size), evidence, numbers.data()))
+    throw Error(ErrorCode::NUMERICAL, "what the images say of the person is not positive definite");
   std::copy(numbers.begin(), numbers.end(), const_cast<double*>(out.data));
+  return info.Env().Undefined();
+}
+
+// Before the garbage collector comes by: the next joint fit has use for their memory.
+Napi::Value release(const Napi::CallbackInfo& info) {
+  handle(info[0]).reset();
   return info.Env().Undefined();
 }
 
@@ -86,12 +97,13 @@ Napi::Value handleOf(Napi::Env env, std::shared_ptr<JointImages> images) {
 }
 
 std::shared_ptr<JointImages> takeImages(const Napi::Value& value) {
-  return isAbsent(value) ? nullptr : std::move(handle(value));
+  return isAbsent(value) ? nullptr : std::move(present(value));
 }
 
 Napi::Object defineJoint(Napi::Env env) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("add", Napi::Function::New(env, guarded<add>, "add"));
+  object.Set("release", Napi::Function::New(env, guarded<release>, "release"));
   object.Set("weigh", Napi::Function::New(env, guarded<weigh>, "weigh"));
   return object;
 }

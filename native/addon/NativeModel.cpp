@@ -117,6 +117,7 @@ std::unique_ptr<const FitBatch::Joint> jointOf(const Napi::Value& value, const L
     pass->holdsScale = passFrom.Get("holdsScale").ToBoolean();
     pass->relinearise = passFrom.Get("relinearise").ToBoolean();
     pass->last = passFrom.Get("last").ToBoolean();
+    pass->evidence = passFrom.Get("evidence").ToBoolean();
     if (!std::isfinite(pass->personPrior) || pass->personPrior < 0) invalid("prior: expected 0 or more");
   }
   auto joint = std::make_unique<FitBatch::Joint>();
@@ -278,9 +279,11 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
         [batch](Napi::Env env) -> napi_value {
           Napi::Object result = Napi::Object::New(env);
           result.Set("records", toTypedArray(env, std::move(batch->records)));
-          result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
+          // On the way of a joint fit nobody reads more.
+          const bool passing = batch->joint && batch->joint->pass && !batch->joint->pass->last;
+          if (!passing) result.Set("arrays", toTypedArray(env, std::move(batch->arrays)));
           if (batch->joint) {
-            result.Set("seeds", toTypedArray(env, std::move(batch->seeds)));
+            if (!passing) result.Set("seeds", toTypedArray(env, std::move(batch->seeds)));
             if (batch->evidence.size() > 0) result.Set("evidence", toTypedArray(env, std::move(batch->evidence)));
             if (batch->images) result.Set("images", handleOf(env, std::move(batch->images)));
           }

@@ -61,9 +61,10 @@ void FitBatch::allocate() {
   arrays = options.posterior ? AlignedBuffer<float>(size) : AlignedBuffer<float>::uninitialised(size);
   if (joint) {
     const size_t d = static_cast<size_t>(model->tangentCount());
-    seeds = AlignedBuffer<double>(static_cast<size_t>(count) * seedSize(scheme->basis));
-    // On the way, a joint fit's images keep theirs.
+    // The images of a joint fit keep theirs.
     if (!joint->pass || joint->pass->last)
+      seeds = AlignedBuffer<double>(static_cast<size_t>(count) * seedSize(scheme->basis));
+    if (!joint->pass || joint->pass->evidence)
       evidence = AlignedBuffer<double>(static_cast<size_t>(count) * (packedTriangle(model->tangentCount()) + d));
   }
   if (linearise) linearisations = AlignedBuffer<double>(static_cast<size_t>(count) * linearisationSize());
@@ -101,7 +102,7 @@ FitSolution FitBatch::solution(int i) {
   solution.robustWeights = solution.residuals + scheme->basis.landmarkCount;
   if (joint) {
     const size_t triangle = packedTriangle(model->tangentCount()), d = static_cast<size_t>(model->tangentCount());
-    solution.seed = seeds.data() + static_cast<size_t>(i) * seedSize(scheme->basis);
+    if (seeds.size() > 0) solution.seed = seeds.data() + static_cast<size_t>(i) * seedSize(scheme->basis);
     if (evidence.size() > 0) {
       solution.information = evidence.data() + static_cast<size_t>(i) * (triangle + d);
       solution.gradient = solution.information + triangle;

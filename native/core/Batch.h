@@ -59,6 +59,7 @@ struct FitBatch {
       std::vector<double> members;  // [B] whether an image is of the person: not 0
       double personPrior = 0;
       bool holdsScale = false, relinearise = true, last = false;  // see JointPass
+      bool evidence = false;  // whether `evidence` is wanted
     };
     std::optional<Pass> pass;
   };

@@ -46,7 +46,7 @@ struct CpuKernels {
                 FitWorkspace<float>& workspace, JointWorkspace<float>& scratch, const FitProblem& problem,
                 const JointPass& pass, JointImage& image, FitSolution& solution);
   // weighEvidence, for an identity of d coordinates.
-  bool (*weighEvidence)(int d, const WeighedEvidence& evidence, bool moments, double* out);
+  bool (*weighEvidence)(int d, const EvidenceToWeigh& evidence, double* out);
   // By matrix instructions, of a basis of 16-bit floats: for latents within five standard deviations within 0.001 mm, and
   // faster, within 0.1 mm. Null: there are none.
   DecodeFunction decodeOnTiles = nullptr;

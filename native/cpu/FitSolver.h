@@ -88,12 +88,17 @@ class FitSolver {
     return checkLandmarks(image_, activeCount_, extent_);
   }
 
-  FitFailure start() {
+  // `checked`: the landmarks have been found to determine a pose.
+  FitFailure start(bool checked = false) {
     part_ = whole();
     PosePoint* points = w_.posePoints.data();
     FitState<Real>& state = w_.states[0];
-    PoseMoments moments = poseMoments(OneLane(), points, activeCount_, dimensions_);
-    FitFailure failure = checkMoments(moments);
+    PoseMoments moments = {};
+    FitFailure failure = FitFailure::kNone;
+    if (!checked) {
+      moments = poseMoments(OneLane(), points, activeCount_, dimensions_);
+      failure = checkMoments(moments);
+    }
     if (failure != FitFailure::kNone) return failure;
     freedom_ = {image_, false, 0};
     if (image_) {
@@ -159,14 +164,22 @@ class FitSolver {
     return valid;
   }
 
-  // C^-1 (v - m). By columns, which vectorises without changing the order of any sum.
-  void pullIdentity(const Real* v, double* SFM_RESTRICT pull) const {
+  // C^-1 (v - m)
+  void pullIdentity(const Real* v, double* pull) const {
     const double* precision = priorPrecision();
-    for (int i = 0; i < d_; ++i) pull[i] = precision ? 0 : fromPriorMean(v, i);
-    for (int j = 0; j < d_ && precision; ++j) {
-      const double* SFM_RESTRICT column = precision + static_cast<long>(j) * d_;
-      const double factor = fromPriorMean(v, j);
-      for (int i = 0; i < d_; ++i) pull[i] += column[i] * factor;
+    double* offset = precision ? w_.identityOffset.data() : pull;
+    for (int i = 0; i < d_; ++i) offset[i] = fromPriorMean(v, i);
+    if (precision) combineRows(precision, offset, d_, pull);
+  }
+
+  // The sum of the rows [n,n], each times its factor. A function of its own, row after row: this makes vectors of it and
+  // keeps the order of every sum; inlined, GCC 12 mixes it with what is around it and does not.
+  SFM_NEVER_INLINE static void combineRows(const double* SFM_RESTRICT rows, const double* SFM_RESTRICT factors, int n,
+                                           double* SFM_RESTRICT sum) {
+    for (int i = 0; i < n; ++i) sum[i] = 0;
+    for (int j = 0; j < n; ++j, rows += n) {
+      const double factor = factors[j];
+      for (int i = 0; i < n; ++i) sum[i] += factor * rows[i];
     }
   }
 

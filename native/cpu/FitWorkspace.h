@@ -49,6 +49,7 @@ struct FitWorkspace {
       evaluation.identityPull = AlignedBuffer<double>(static_cast<size_t>(basis.tangentCount));
     }
     for (FitState<Real>& state : states) state.latents = AlignedBuffer<Real>(static_cast<size_t>(basis.stride));
+    identityOffset = AlignedBuffer<double>(static_cast<size_t>(basis.tangentCount));
     linearPart = AlignedBuffer<Real>(3 * landmarks);
     active = AlignedBuffer<int>(landmarks);
     inverseVariance = AlignedBuffer<double>(landmarks);
@@ -74,6 +75,7 @@ struct FitWorkspace {
   int expressionLd;  // and of the expressions' part of it
   FitEvaluation<Real> evaluations[2];
   FitState<Real> states[2];
+  AlignedBuffer<double> identityOffset;    // [D] of the identity from where its prior has it
   AlignedBuffer<Real> linearPart;          // [L,3] what nuisances and expressions add to the identity
   AlignedBuffer<int> active;               // landmarks in use
   AlignedBuffer<double> inverseVariance;   // [active] confidence / sigma^2

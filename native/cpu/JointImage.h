@@ -1,6 +1,7 @@
 // What an image of a joint fit keeps from one pass to the next (cpu/JointSolver.h).
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -11,15 +12,26 @@
 
 namespace sfm {
 
+inline int sharedColumns(const LandmarkBasis& basis) { return paddedColumns(2 * basis.tangentCount + 1); }
+
 // The factors U of the image's normal matrix and the right-hand side U^-T (-g), in two steps: of what is the image's
 // alone, and of the scale and the identity, which the person moves.
 template <class Real>
 struct JointFactors {
+  explicit JointFactors(const LandmarkBasis& basis) {
+    const int most = kPoseCapacity + basis.nuisanceCount + basis.expressionCount;
+    const size_t ld = static_cast<size_t>(paddedColumns(most + basis.tangentCount));
+    const size_t columns = static_cast<size_t>(sharedColumns(basis));
+    own = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(most + kRowSlack) * ld);
+    shared = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(basis.tangentCount + 1 + kRowSlack) * columns);
+    ownRight = AlignedBuffer<Real>(ld);
+    sharedRight = AlignedBuffer<Real>(columns);
+  }
   AlignedBuffer<Real> own;  // [others + slack][ld], ld as in FitWorkspace
   AlignedBuffer<Real> shared;  // [D + 1 + slack][sharedColumns]: U, and U^-T C with C the coupling to the person
   AlignedBuffer<Real> ownRight;  // [ld]
   AlignedBuffer<Real> sharedRight;  // [sharedColumns]
-  std::vector<signed char> boundary;  // [E] BoundState of the expressions that were held when H was factored
+  std::vector<int> order;  // the unknowns in the system: those of its own, then the shared ones
 };
 
 struct JointImage {
@@ -28,8 +40,8 @@ struct JointImage {
   std::vector<double> person;  // [D] the w that it was fitted for
   // What it says of w, without the prior of w: the information of the last normal matrix [D(D+1)/2], and the shift [D].
   std::vector<double> information, shift;
-  std::unique_ptr<JointFactors<float>> single;
-  std::unique_ptr<JointFactors<double>> twice;
+  std::shared_ptr<JointFactors<float>> single;
+  std::shared_ptr<JointFactors<double>> twice;
 };
 
 // Those of one batch. Every pass over them is of the same model, scheme, options and kind of landmarks.
@@ -53,18 +65,36 @@ struct JointImages {
   const bool nuisances, weakPerspective;
 };
 
-inline int sharedColumns(const LandmarkBasis& basis) { return paddedColumns(2 * basis.tangentCount + 1); }
-
 // What one thread needs besides its FitWorkspace.
 template <class Real>
 struct JointWorkspace {
-  explicit JointWorkspace(const LandmarkBasis& basis)
-      : shared(static_cast<size_t>(sharedColumns(basis) + kRowSlack) * sharedColumns(basis)),
+  explicit JointWorkspace(const LandmarkBasis& landmarks)
+      : basis(landmarks),
+        shared(static_cast<size_t>(sharedColumns(basis) + kRowSlack) * sharedColumns(basis)),
         step(static_cast<size_t>(sharedColumns(basis))),
         direct(static_cast<size_t>(basis.tangentCount)) {}
+  const LandmarkBasis& basis;
   AlignedBuffer<Real> shared;  // [sharedColumns + slack][sharedColumns]
   AlignedBuffer<Real> step;  // [sharedColumns]
   AlignedBuffer<double> direct;  // [D] the objective's gradient by w alone
+
+  // Factors for an image: such as no image has any more, since fresh memory costs more than what is written to it.
+  std::shared_ptr<JointFactors<Real>> takeFactors() {
+    for (size_t i = 0; i < made.size(); ++i) {
+      next = (next + 1) % made.size();
+      if (made[next].use_count() != 1) continue;
+      std::atomic_thread_fence(std::memory_order_acquire);  // what others did with them is done
+      return made[next];
+    }
+    auto factors = std::make_shared<JointFactors<Real>>(basis);
+    if (made.size() < kMostKept) made.push_back(factors);
+    return factors;
+  }
+
+ private:
+  static constexpr size_t kMostKept = 128;  // 100 kB each for the embedded model
+  std::vector<std::shared_ptr<JointFactors<Real>>> made;
+  size_t next = 0;
 };
 
 }  // namespace sfm

@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#include <vector>
+
 #include "core/JointEvidence.h"
 #include "cpu/FitSolver.h"
 #include "cpu/JointImage.h"
@@ -35,10 +37,10 @@ class JointSolver : FitSolver<Kernels> {
   // cost the objective's least value for this w, and as its initial cost the same by the scale that the next pass will
   // measure from. False where single precision does not do.
   bool solve(const FitProblem& given, FitSolution& solution) {
-    const bool begun = !to_.seed.empty();
+    begun_ = !to_.seed.empty();
     problemHere_ = given;
-    problemHere_.seed = begun ? to_.seed.data() : nullptr;
-    problemHere_.identityPrior = begun ? &prior_ : nullptr;
+    problemHere_.seed = begun_ ? to_.seed.data() : nullptr;
+    problemHere_.identityPrior = begun_ || informed() ? &prior_ : nullptr;
     problemHere_.sizeFree = false;  // here in `freeSize`
     problemHere_.draft = true;
     problem_ = &problemHere_;
@@ -46,21 +48,22 @@ class JointSolver : FitSolver<Kernels> {
     solution.information = nullptr;
     clear(solution);
     solution.failure = this->selectLandmarks();
-    if (solution.failure == FitFailure::kNone) solution.failure = this->start();
+    if (solution.failure == FitFailure::kNone) solution.failure = this->start(begun_);
     if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone &&
         objective_.blur > kSinglePrecisionBlur)
       return false;
     if (solution.failure == FitFailure::kNone) {
-      solution.failure = begun ? follow(solution) : draft();
+      solution.failure = begun_ ? follow(solution) : draft();
       problemHere_.identityPrior = &prior_;
     }
-    if (solution.failure == FitFailure::kNone) solution.failure = look(solution, begun);
+    if (solution.failure == FitFailure::kNone) solution.failure = look(solution);
     if (solution.failure == FitFailure::kNone) keep(solution);
     if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNumerical) return false;
     if (solution.failure != FitFailure::kNone) solution.status = FitStatus::kFailed;
     if (pass_.last) {
       problemHere_.draft = false;
       sizeDrift_ = drift();
+      this->rough_ = Kernels::kRough;
       this->report(solution);
     }
     return true;
@@ -90,7 +93,7 @@ class JointSolver : FitSolver<Kernels> {
   FitState<Real>& state() { return w_.states[current_]; }
   FitEvaluation<Real>& evaluation() { return w_.evaluations[current_]; }
 
-  std::unique_ptr<JointFactors<Real>>& factors() {
+  std::shared_ptr<JointFactors<Real>>& factors() {
     if constexpr (sizeof(Real) == sizeof(float))
       return to_.single;
     else
@@ -99,19 +102,27 @@ class JointSolver : FitSolver<Kernels> {
 
   // --- Where to look ------------------------------------------------------------------------------------------------
 
-  // From the mean face to where Gauss and Newton can go on: pose, expressions, and the identities that do most, by the
-  // model's own prior.
+  // Whether it is known who the person is.
+  bool informed() const { return squaredNorm(pass_.person, d_) > 0; }
+
+  // To where Gauss and Newton can go on. From the face of the person, whose pose and expressions are found; or else from
+  // the mean face, by the model's own prior, with the identities that do most.
   FitFailure draft() {
     current_ = 0;
+    for (int i = 0; informed() && i < d_; ++i)
+      state().latents[i] = static_cast<Real>(pass_.link->mean[static_cast<size_t>(i)]);
     if (!this->evaluate(state(), evaluation())) return FitFailure::kBehindCamera;
     Descent descent = beginDescent(objective_.blur);
     descent.value = currentCost();
-    part_ = {d_ < Base::kCoarseIdentities ? d_ : Base::kCoarseIdentities, this->isLarge() ? 0 : n_};
-    for (; descent.iteration < kDraftIterations && !descent.settled; ++descent.iteration) {
+    const int identities = d_ < Base::kCoarseIdentities ? d_ : Base::kCoarseIdentities;
+    part_ = {informed() ? 0 : identities, this->isLarge() ? 0 : n_};
+    const int most = informed() ? kInformedIterations : kDraftIterations;
+    for (; descent.iteration < most; ++descent.iteration) {
       if (sharpenObjective(options_.loss, &descent)) {
         objective_ = descent.objective;
         descent.value = currentCost();
       }
+      if (descent.settled) break;
       this->linearise(state(), evaluation());
       if (!this->descend(&descent)) return FitFailure::kNumerical;
     }
@@ -144,9 +155,10 @@ class JointSolver : FitSolver<Kernels> {
     Kernels::backward(from.shared.data(), shared + d_, shared, columns_, s);
     for (int i = 0; i < others; ++i) x[i] = from.ownRight[i];
     for (int i = 0; i < shared; ++i) x[others + i] = s[i];
-    for (int i = unknowns(); i < w_.ld; ++i) x[i] = 0;
-    Kernels::backward(from.own.data(), unknowns(), others, w_.ld, x);
-    for (int i = 0; i < w_.ld; ++i) w_.step[i] = i < unknowns() ? x[place(i)] : 0;
+    for (int i = others + shared; i < w_.ld; ++i) x[i] = 0;
+    Kernels::backward(from.own.data(), others + shared, others, w_.ld, x);
+    for (int i = 0; i < w_.ld; ++i) w_.step[i] = 0;
+    for (int i = 0; i < others + shared; ++i) w_.step[from.order[static_cast<size_t>(i)]] = x[i];
     if (!(this->stepFraction() == 1)) return false;
     this->retract(state(), 1, w_.states[1 - current_]);
     if (!this->evaluate(w_.states[1 - current_], w_.evaluations[1 - current_])) return false;
@@ -172,15 +184,15 @@ class JointSolver : FitSolver<Kernels> {
 
   // --- What is seen -------------------------------------------------------------------------------------------------
 
-  FitFailure look(FitSolution& solution, bool begun) {
-    if (!begun) this->pullIdentity(state().latents.data(), evaluation().identityPull.data());
+  FitFailure look(FitSolution& solution) {
+    if (!begun_) this->pullIdentity(state().latents.data(), evaluation().identityPull.data());
     const double enough = pass_.last ? kNear : kFar;
     for (int attempt = 0;; ++attempt) {
-      if (!linearisation(pass_.relinearise || pass_.last || attempt > 0 || !factors())) {
+      if (!linearisation(pass_.relinearise || attempt > 0 || !factors())) {
         factors().reset();
         return FitFailure::kNumerical;
       }
-      if (!begun || attempt > 0 || pending_ <= enough) return FitFailure::kNone;
+      if (!begun_ || attempt > 0 || pending_ <= enough) return FitFailure::kNone;
       const FitFailure failure = refine(solution);
       if (failure != FitFailure::kNone) return failure;
     }
@@ -192,7 +204,7 @@ class JointSolver : FitSolver<Kernels> {
     scale_ = pass_.holdsScale && fabs(seen - to_.scale) < kSameScale ? to_.scale : seen;
     directGradient();
     if (matrix) {
-      this->rough_ = false;
+      this->rough_ = Kernels::kRough && !begun_;
       this->linearise(state(), evaluation());
       bendChart();
       freeSize<true>();
@@ -277,96 +289,85 @@ class JointSolver : FitSolver<Kernels> {
   // By w at fixed x: T^T P (T w - v).
   void directGradient() {
     const PersonLink& link = *pass_.link;
-    double* SFM_RESTRICT direct = scratch_.direct.data();
-    for (int i = 0; i < d_; ++i) direct[i] = 0;
-    for (int j = 0; j < d_; ++j) {
-      const double off = link.mean[static_cast<size_t>(j)] - static_cast<double>(state().latents[j]);
-      const double* SFM_RESTRICT row = link.coupling.data() + static_cast<long>(j) * d_;
-      for (int i = 0; i < d_; ++i) direct[i] += row[i] * off;
-    }
+    double* offset = w_.identityOffset.data();
+    for (int i = 0; i < d_; ++i)
+      offset[i] = link.mean[static_cast<size_t>(i)] - static_cast<double>(state().latents[i]);
+    Base::combineRows(link.coupling.data(), offset, d_, scratch_.direct.data());
   }
 
   // --- Elimination: unknowns in the order [pose and camera | nuisances | e | log s | v] --------------------------------
 
   int scaleColumn() const { return this->poseStart() + kScaleUnknown; }
   int sharedCount() const { return d_ + (image_ ? 1 : 0); }
-  int ownCount() const { return unknowns() - sharedCount(); }
+  int ownCount() { return static_cast<int>(factors()->order.size()) - sharedCount(); }
 
-  // Where the solver's unknown i comes in that order.
-  int place(int i) const {
-    if (i < d_) return unknowns() - d_ + i;
-    const int scale = image_ ? scaleColumn() : unknowns();
-    return i < scale ? i - d_ : i == scale ? ownCount() : i - d_ - 1;
+  // The solver's unknowns in that order, without expressions that bounds hold where they are.
+  void decideOrder() {
+    std::vector<int>& order = factors()->order;
+    order.clear();
+    const int scale = image_ ? scaleColumn() : unknowns(), expressions = this->expressionColumn();
+    for (int i = d_; i < unknowns(); ++i)
+      if (i != scale && !(i >= expressions && isHeld(i - expressions))) order.push_back(i);
+    if (image_) order.push_back(scale);
+    for (int i = 0; i < d_; ++i) order.push_back(i);
   }
 
-  void arrange(Real* to) const {
-    const int n = unknowns(), ld = w_.ld, scale = image_ ? scaleColumn() : n;
-    const auto row = [&](int i) { return w_.hessian.data() + static_cast<long>(i) * ld; };
-    for (int i = 0; i < d_; ++i) {
-      Real* diagonal = to + static_cast<long>(n - d_ + i) * ld + n - d_;
-      for (int j = i; j < d_; ++j) diagonal[j] = row(i)[j];
-      Real* column = to + n - d_ + i;
-      for (int j = d_; j < scale; ++j) column[static_cast<long>(j - d_) * ld] = row(i)[j];
-      if (image_) column[static_cast<long>(ownCount()) * ld] = row(i)[scale];
-      for (int j = scale + 1; j < n; ++j) column[static_cast<long>(j - d_ - 1) * ld] = row(i)[j];
-    }
-    for (int i = d_; i < n; ++i) {
-      Real* out = to + static_cast<long>(place(i)) * ld;
-      if (i < scale) {
-        for (int j = i; j < scale; ++j) out[j - d_] = row(i)[j];
-        if (image_) out[ownCount()] = row(i)[scale];
-      }
-      if (i == scale) {
-        out[ownCount()] = row(i)[scale];
-        for (int j = scale + 1; j < n; ++j) to[static_cast<long>(j - d_ - 1) * ld + ownCount()] = row(i)[j];
-      } else {
-        for (int j = i > scale ? i : scale + 1; j < n; ++j) out[j - d_ - 1] = row(i)[j];
-      }
-    }
-  }
-
-  // The expressions that bounds hold where they are.
-  BoundState held(int expression) const {
+  bool isHeld(int expression) const {
     const BoundState at = bound(w_.states[current_], expression);
     const Real slope = w_.gradient[this->expressionColumn() + expression];
-    return (at == kAtLower && slope > 0) || (at == kAtUpper && slope < 0) ? at : kFree;
+    return (at == kAtLower && slope > 0) || (at == kAtUpper && slope < 0);
+  }
+
+  // H in that order.
+  void arrange(Real* to) {
+    const int ld = w_.ld, others = ownCount(), scale = image_ ? scaleColumn() : unknowns();
+    const int* order = factors()->order.data();
+    const auto row = [&](int i) { return w_.hessian.data() + static_cast<long>(i) * ld; };
+    for (int k = 0; k < others; ++k) {
+      const Real* from = row(order[k]);
+      Real* out = to + static_cast<long>(k) * ld;
+      for (int l = k; l < others; ++l) out[l] = from[order[l]];
+      if (image_) out[others] = order[k] < scale ? from[scale] : row(scale)[order[k]];
+    }
+    Real* last = to + static_cast<long>(others) * ld + others;
+    if (image_) *last = row(scale)[scale];
+    const int skip = sharedCount() - d_;
+    for (int k = 0; k < others + skip; ++k) {
+      const Real* column = w_.hessian.data() + order[k];
+      Real* out = to + static_cast<long>(k) * ld + others + skip;
+      for (int i = 0; i < d_; ++i) out[i] = column[static_cast<long>(i) * ld];
+    }
+    for (int i = 0; i < d_; ++i) {
+      const Real* from = row(i);
+      Real* out = last + static_cast<long>(skip + i) * ld + skip;
+      for (int j = i; j < d_; ++j) out[j] = from[j];
+    }
   }
 
   bool eliminate() {
-    const int n = unknowns(), ld = w_.ld, others = ownCount(), shared = sharedCount();
-    if (!factors()) {
-      factors() = std::make_unique<JointFactors<Real>>();
-      factors()->own = AlignedBuffer<Real>(static_cast<size_t>(others + kRowSlack) * ld);
-      factors()->shared = AlignedBuffer<Real>(static_cast<size_t>(shared + kRowSlack) * columns_);
-      factors()->ownRight = AlignedBuffer<Real>(static_cast<size_t>(ld));
-      factors()->sharedRight = AlignedBuffer<Real>(static_cast<size_t>(columns_));
-    }
+    const int ld = w_.ld, shared = sharedCount();
+    if (!factors()) factors() = scratch_.takeFactors();
     JointFactors<Real>& into = *factors();
+    decideOrder();
+    const int others = ownCount();
     Real* h = w_.damped.data();
     arrange(h);
-    into.boundary.assign(static_cast<size_t>(e_), kFree);
-    for (int i = 0; i < e_; ++i) {
-      into.boundary[static_cast<size_t>(i)] = held(i);
-      if (into.boundary[static_cast<size_t>(i)] == kFree) continue;
-      const int at = place(this->expressionColumn() + i);
-      for (int j = 0; j < at; ++j) h[static_cast<long>(j) * ld + at] = 0;
-      for (int j = at; j < n; ++j) h[static_cast<long>(at) * ld + j] = j == at ? 1 : 0;
-    }
-    if (!Kernels::factor(h, n, others, ld)) return false;
-    copyRows(h, others, ld, into.own.data());
+    if (!Kernels::factor(h, others + shared, others, ld)) return false;
+    copyFactor(h, others, ld, into.own.data());
     couple(h + static_cast<long>(others) * ld + others);
     if (!Kernels::factor(scratch_.shared.data(), shared + d_, shared, columns_)) return false;
-    copyRows(scratch_.shared.data(), shared, columns_, into.shared.data());
+    copyFactor(scratch_.shared.data(), shared, columns_, into.shared.data());
     const Real* left = scratch_.shared.data() + static_cast<long>(shared) * columns_ + shared;
-    to_.information.clear();
+    to_.information.resize(packedTriangle(d_));
+    double* out = to_.information.data();
     for (int i = 0; i < d_; ++i)
-      for (int j = 0; j <= i; ++j)
-        to_.information.push_back(static_cast<double>(left[static_cast<long>(j) * columns_ + i]));
+      for (int j = 0; j <= i; ++j) *out++ = static_cast<double>(left[static_cast<long>(j) * columns_ + i]);
     return true;
   }
 
-  static void copyRows(const Real* from, int rows, int columns, Real* to) {
-    for (long i = 0; i < static_cast<long>(rows) * columns; ++i) to[i] = from[i];
+  static void copyFactor(const Real* from, int rows, int columns, Real* to) {
+    for (int i = 0; i < rows; ++i, from += columns, to += columns)
+      for (int j = i / kRowSlack * kRowSlack; j < columns; ++j) to[j] = from[j];
   }
 
   // The normal matrix of [log s, v, w], the rest eliminated: `schur` is its part of the first two.
@@ -394,14 +395,14 @@ class JointSolver : FitSolver<Kernels> {
   // U^-T (-g), for the step to come; and what it promises, at this w.
   void reduce() {
     JointFactors<Real>& into = *factors();
-    const int n = unknowns(), others = ownCount(), shared = sharedCount();
+    const int others = ownCount(), shared = sharedCount(), expressions = this->expressionColumn();
     Real* b = into.ownRight.data();
-    for (int i = 0; i < n; ++i) b[place(i)] = -w_.gradient[i];
-    for (int i = n; i < w_.ld; ++i) b[i] = 0;
-    for (int i = 0; i < e_; ++i)
-      if (into.boundary[static_cast<size_t>(i)] != kFree || held(i) != kFree)
-        b[place(this->expressionColumn() + i)] = 0;
-    Kernels::forward(into.own.data(), n, others, w_.ld, b);
+    for (int i = 0; i < w_.ld; ++i) {
+      const int from = i < others + shared ? into.order[static_cast<size_t>(i)] : -1;
+      const bool still = from < 0 || (from >= expressions && isHeld(from - expressions));
+      b[i] = still ? 0 : -w_.gradient[from];
+    }
+    Kernels::forward(into.own.data(), others + shared, others, w_.ld, b);
     Real* s = into.sharedRight.data();
     for (int i = 0; i < shared; ++i) s[i] = b[others + i];
     for (int i = 0; i < d_; ++i) s[shared + i] = -static_cast<Real>(scratch_.direct[i]);
@@ -417,10 +418,6 @@ class JointSolver : FitSolver<Kernels> {
     tellShift();
     for (size_t i = 0; information_ && i < to_.information.size(); ++i) information_[i] = to_.information[i];
     for (int i = 0; solution.gradient && i < d_; ++i) solution.gradient[i] = -static_cast<double>(gradient_[i]);
-    if (pass_.last) {
-      settle(solution);
-      return;
-    }
     solution.status = FitStatus::kConverged;
     solution.initialCost = valueHere() - pending_;
     const double scale = scale_;
@@ -431,33 +428,43 @@ class JointSolver : FitSolver<Kernels> {
     writeSeed(basis_, state(), noise_, drift(), state().latents.data(), to_.seed.data());
     to_.scale = scale_;
     to_.person.assign(pass_.person, pass_.person + d_);
-    if (solution.seed)
-      for (size_t i = 0; i < to_.seed.size(); ++i) solution.seed[i] = to_.seed[i];
+    if (pass_.last) settle(solution);
   }
 
   // S w - g, the shift that has the gradient g at w.
   void tellShift() {
     to_.shift.assign(static_cast<size_t>(d_), 0);
-    const double* s = to_.information.data();
+    double* SFM_RESTRICT shift = to_.shift.data();
     for (int i = 0; i < d_; ++i) {
-      double sum = static_cast<double>(gradient_[i]);
-      for (int j = 0; j < i; ++j, ++s) {
-        sum += *s * pass_.person[j];
-        to_.shift[static_cast<size_t>(j)] += *s * pass_.person[i];
-      }
-      to_.shift[static_cast<size_t>(i)] += sum + *s++ * pass_.person[i];
+      const double* SFM_RESTRICT row = to_.information.data() + packedTriangle(i);
+      const double here = pass_.person[i];
+      for (int j = 0; j < i; ++j) shift[j] += row[j] * here;
+      shift[i] += static_cast<double>(gradient_[i]) + dotInLanes(row, pass_.person, i + 1);
     }
+  }
+
+  // In eight sums, which processors add up side by side.
+  static double dotInLanes(const double* a, const double* b, int n) {
+    constexpr int kLanes = 8;
+    double lanes[kLanes] = {}, sum = 0;
+    int i = 0;
+    for (; i + kLanes <= n; i += kLanes)
+      for (int l = 0; l < kLanes; ++l) lanes[l] += a[i + l] * b[i + l];
+    for (; i < n; ++i) sum += a[i] * b[i];
+    for (const double lane : lanes) sum += lane;
+    return sum;
   }
 
   // The last step, at the person's w.
   void settle(FitSolution& solution) {
     const double value = valueHere(), promised = pending_;
-    const int before = current_;
-    for (int i = 0; i < d_; ++i) scratch_.step[sharedCount() + i] = 0;
-    if (advance() && !(valueHere() <= value)) current_ = before;
-    solution.initialCost = value;
+    if (promised > kSettled) {
+      const int before = current_;
+      for (int i = 0; i < d_; ++i) scratch_.step[sharedCount() + i] = 0;
+      if (advance() && !(valueHere() <= value)) current_ = before;
+      solution.iterations += 1;
+    }
     solution.finalCost = valueHere();
-    solution.iterations += 1;
     solution.status = promised <= kNear ? FitStatus::kConverged : FitStatus::kMaxIterations;
     // Of the identity's place on the sphere, see FitSolver::posteriorUncertainty.
     const JointFactors<Real>& from = *factors();
@@ -469,10 +476,10 @@ class JointSolver : FitSolver<Kernels> {
   }
 
   static constexpr int kScaleUnknown = 5;  // of an image's pose and camera: 3 rotation, p, q, log s[, log f]
-  static constexpr int kDraftIterations = 4;
+  static constexpr int kDraftIterations = 4, kInformedIterations = 2;
   // What the image's own step still promises, in units of log-likelihood: from where on passes do not get there by
-  // themselves, and where the last one has to have come.
-  static constexpr double kFar = 3, kNear = 0.5;
+  // themselves, where the last one has to have come, and where there is no more to be had.
+  static constexpr double kFar = 3, kNear = 0.5, kSettled = 0.01;
 
   static constexpr double kSameScale = 0.2;  // of log s: no more than heads differ in size
 
@@ -482,6 +489,7 @@ class JointSolver : FitSolver<Kernels> {
   const IdentityPrior prior_;
   const int columns_;
   FitProblem problemHere_;
+  bool begun_ = false;  // whether an earlier pass has seen the image
   double* information_ = nullptr;
   const Real* gradient_ = nullptr;  // minus the gradient by w
   double pending_ = 0;

@@ -5,6 +5,8 @@
 
 #include <vector>
 
+#include "core/Platform.h"
+#include "core/Posterior.h"
 #include "core/Sphere.h"
 #include "cpu/FitWorkspace.h"
 
@@ -25,40 +27,81 @@ struct PersonEvidence {
   const double* shift;  // h: [D]
 };
 
-// What it is in all: others' evidence, and `weight` times an image's, whose shift counts `scale` times.
-struct WeighedEvidence {
-  PersonEvidence others, image;
-  double weight, scale, prior;
+// An image's, which counts `weight` times, its shift `scale` times. Without evidence it is not asked about.
+struct WeighedImage {
+  PersonEvidence evidence;
+  double weight, scale;
+};
+
+// Others' evidence, and what it becomes with each of some images.
+struct EvidenceToWeigh {
+  PersonEvidence others;
+  double prior;
+  bool moments;
+  const WeighedImage* images;
+  int count;
 };
 
 namespace {
 
-// In single precision: odds of who is in an image do not need more. False where A is not positive definite.
 template <class Kernels>
-bool weighEvidence(int d, const WeighedEvidence& evidence, bool moments, double* out) {
+class EvidenceScales {
+ public:
   using Real = typename Kernels::Real;
-  const int ld = paddedColumns(d);
-  AlignedBuffer<Real> system(static_cast<size_t>(ld + kRowSlack) * ld), right(static_cast<size_t>(ld));
-  const auto& [others, image, weight, scale, prior] = evidence;
-  for (long i = 0, at = 0; i < d; ++i) {
-    for (long j = 0; j <= i; ++j, ++at)
-      system[static_cast<size_t>(j * ld + i)] =
-          static_cast<Real>(others.information[at] + weight * image.information[at] + (i == j ? prior : 0));
-    right[static_cast<size_t>(i)] = static_cast<Real>(others.shift[i] + weight * scale * image.shift[i]);
+
+  explicit EvidenceScales(int d)
+      : d_(d),
+        ld_(paddedColumns(d)),
+        system_(static_cast<size_t>(ld_ + kRowSlack) * ld_),
+        right_(static_cast<size_t>(ld_)),
+        strip_(static_cast<size_t>(ld_) * kInverseStrip) {}
+
+  // False where A is not positive definite.
+  bool weigh(const PersonEvidence& others, const WeighedImage& image, double prior, bool moments, double* out) {
+    set(others, image, prior);
+    if (!Kernels::factor(system_.data(), d_, d_, ld_)) return false;
+    Kernels::forward(system_.data(), d_, d_, ld_, right_.data());
+    out[kEvidenceLikelihood] = 0.5 * squaredNorm(right_.data(), d_);
+    double normaliser = 0;
+    for (long i = 0; i < d_; ++i)
+      normaliser += 0.5 * log(prior) - log(static_cast<double>(system_[static_cast<size_t>(i * ld_ + i)]));
+    out[kEvidenceNormaliser] = normaliser;
+    if (!moments) return true;
+    Kernels::backward(system_.data(), d_, d_, ld_, right_.data());
+    out[kEvidenceSquaredMean] = squaredNorm(right_.data(), d_);
+    out[kEvidenceSpread] = Kernels::inverseTrace(system_.data(), 0, d_, ld_, strip_.data());
+    return true;
   }
-  if (!Kernels::factor(system.data(), d, d, ld)) return false;
-  Kernels::forward(system.data(), d, d, ld, right.data());
-  out[kEvidenceLikelihood] = 0.5 * squaredNorm(right.data(), d);
-  double normaliser = 0;
-  for (long i = 0; i < d; ++i)
-    normaliser += 0.5 * log(prior) - log(static_cast<double>(system[static_cast<size_t>(i * ld + i)]));
-  out[kEvidenceNormaliser] = normaliser;
-  out[kEvidenceSpread] = out[kEvidenceSquaredMean] = 0;
-  if (!moments) return true;
-  Kernels::backward(system.data(), d, d, ld, right.data());
-  out[kEvidenceSquaredMean] = squaredNorm(right.data(), d);
-  AlignedBuffer<Real> strip(static_cast<size_t>(ld) * kInverseStrip);
-  out[kEvidenceSpread] = Kernels::inverseTrace(system.data(), 0, d, ld, strip.data());
+
+ private:
+  // A and h, from the last coordinate to the first: a row of the lower triangle becomes one of the upper triangle then.
+  void set(const PersonEvidence& others, const WeighedImage& image, double prior) {
+    for (int i = 0; i < d_; ++i) {
+      const size_t begin = packedTriangle(i);
+      const double* SFM_RESTRICT from = others.information + begin;
+      const double* SFM_RESTRICT add = image.evidence.information + begin;
+      Real* SFM_RESTRICT last = system_.data() + static_cast<long>(d_ - 1 - i) * ld_ + d_ - 1;
+      for (int j = 0; j <= i; ++j) last[-j] = static_cast<Real>(from[j] + image.weight * add[j]);
+      last[-i] += static_cast<Real>(prior);
+      right_[static_cast<size_t>(d_ - 1 - i)] =
+          static_cast<Real>(others.shift[i] + image.weight * image.scale * image.evidence.shift[i]);
+    }
+  }
+
+  const int d_, ld_;
+  AlignedBuffer<Real> system_, right_, strip_;
+};
+
+// In single precision: odds of who is in an image do not need more. `out`: [count, kEvidenceNumbers], zeros. False where
+// something is not positive definite.
+template <class Kernels>
+bool weighEvidence(int d, const EvidenceToWeigh& evidence, double* out) {
+  EvidenceScales<Kernels> scales(d);
+  for (int i = 0; i < evidence.count; ++i, out += kEvidenceNumbers) {
+    const WeighedImage& image = evidence.images[i];
+    if (image.evidence.information && !scales.weigh(evidence.others, image, evidence.prior, evidence.moments, out))
+      return false;
+  }
   return true;
 }
 

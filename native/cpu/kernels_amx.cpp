@@ -25,8 +25,8 @@ bool jointOnVectors(const FaceModel& model, const LandmarkBasis& basis, const Fi
   return kAvx512Bf16Kernels.joint(model, basis, options, space, workspace, scratch, problem, pass, image, solution);
 }
 
-bool weighOnVectors(int d, const WeighedEvidence& evidence, bool moments, double* out) {
-  return kAvx512Bf16Kernels.weighEvidence(d, evidence, moments, out);
+bool weighOnVectors(int d, const EvidenceToWeigh& evidence, double* out) {
+  return kAvx512Bf16Kernels.weighEvidence(d, evidence, out);
 }
 
 }  // namespace

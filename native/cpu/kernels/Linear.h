@@ -264,29 +264,44 @@ struct SimdKernels {
   // of the inverse are formed from the bottom up, a row's accumulators staying in registers; `strip` holds n rows of
   // them.
   static double inverseTrace(const float* u, int first, int n, int ld, float* strip) {
-    constexpr int kVectors = kInverseColumns / Vec::kLanes, kColumns = kInverseColumns;
+    constexpr int kVectors = kInverseColumns / Vec::kLanes;
     double trace = 0;
-    for (int j0 = first; j0 < n; j0 += kColumns) {
-      const int last = j0 + kColumns < n
-                           ? j0 + kColumns
-                           : n;  // the inverse is upper triangular: rows below the strip's columns are zero
+    for (int j0 = first; j0 < n; j0 += kInverseColumns) {
+      // The inverse is upper triangular: rows below the strip's columns are zero, and so are columns left of the diagonal.
+      const int last = j0 + kInverseColumns < n ? j0 + kInverseColumns : n;
+      const int end = (last - j0 + Vec::kLanes - 1) / Vec::kLanes;
+      Vec squares = zero();
       for (int i = last - 1; i >= first; --i) {
         const float* row = u + static_cast<long>(i) * ld;
-        Vec s[kVectors];
-        for (int j = 0; j < kVectors; ++j) s[j] = zero();
-        for (int k = i + 1; k < last; ++k) {
-          const Vec f = broadcast(row[k]);
-          const float* from = strip + static_cast<long>(k) * kColumns;
-          for (int j = 0; j < kVectors; ++j) s[j] = negativeMultiplyAdd(f, load(from + j * Vec::kLanes), s[j]);
-        }
-        float* out = strip + static_cast<long>(i) * kColumns;
-        const Vec inverse = broadcast(1 / row[i]);
-        for (int j = 0; j < kVectors; ++j) store(out + j * Vec::kLanes, multiply(inverse, s[j]));
+        float* out = strip + static_cast<long>(i) * kInverseColumns;
+        const int begin = i < j0 ? 0 : (i - j0) / Vec::kLanes;
+        for (int j = 0; j < begin; ++j) store(out + j * Vec::kLanes, zero());
+        inverseRow<kVectors>(end - begin, row, i, last, out + begin * Vec::kLanes);
         if (i >= j0) out[i - j0] = 1 / row[i];
-        for (int j = 0; j < last - j0; ++j) trace += static_cast<double>(out[j]) * static_cast<double>(out[j]);
+        for (int j = begin; j < end; ++j) {
+          const Vec x = load(out + j * Vec::kLanes);
+          squares = multiplyAdd(x, x, squares);
+        }
       }
+      trace += static_cast<double>(sum(squares));
     }
     return trace;
+  }
+
+  // `count` vectors of the inverse's row i, off the diagonal, from the rows below, at most `kMost`.
+  template <int kMost>
+  static SFM_ALWAYS_INLINE void inverseRow(int count, const float* row, int i, int last, float* out) {
+    if constexpr (kMost > 1)
+      if (count < kMost) return inverseRow<kMost - 1>(count, row, i, last, out);
+    Vec s[kMost];
+    for (int j = 0; j < kMost; ++j) s[j] = zero();
+    const float* from = out + kInverseColumns;
+    for (int k = i + 1; k < last; ++k, from += kInverseColumns) {
+      const Vec f = broadcast(row[k]);
+      for (int j = 0; j < kMost; ++j) s[j] = negativeMultiplyAdd(f, load(from + j * Vec::kLanes), s[j]);
+    }
+    const Vec inverse = broadcast(1 / row[i]);
+    for (int j = 0; j < kMost; ++j) store(out + j * Vec::kLanes, multiply(inverse, s[j]));
   }
 };
 
