@@ -50,7 +50,7 @@ export interface JointSolution {
   weights: Float64Array
   /** 0..1: how likely an image is of this person; 0 where nothing was fitted. */
   probabilities: Float64Array
-  /** The joint objective where the images were fitted one by one and fused, and at the end. */
+  /** The joint objective after the first step of w, and at the end. */
   cost: { initial: number; final: number }
   iterations: number
   converged: boolean

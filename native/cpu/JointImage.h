@@ -24,11 +24,15 @@ struct JointFactors {
     const size_t columns = static_cast<size_t>(sharedColumns(basis));
     own = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(most + kRowSlack) * ld);
     shared = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(basis.tangentCount + 1 + kRowSlack) * columns);
+    schurColumns = paddedColumns(basis.tangentCount + 1);
+    schur = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(basis.tangentCount + 1) * schurColumns);
     ownRight = AlignedBuffer<Real>(ld);
     sharedRight = AlignedBuffer<Real>(columns);
   }
   AlignedBuffer<Real> own;  // [others + slack][ld], ld as in FitWorkspace
   AlignedBuffer<Real> shared;  // [D + 1 + slack][sharedColumns]: U, and U^-T C with C the coupling to the person
+  int schurColumns;
+  AlignedBuffer<Real> schur;  // [D + 1][schurColumns] of the scale and the identity, without the bend of the sphere
   AlignedBuffer<Real> ownRight;  // [ld]
   AlignedBuffer<Real> sharedRight;  // [sharedColumns]
   std::vector<int> order;  // the unknowns in the system: those of its own, then the shared ones

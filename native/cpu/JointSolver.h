@@ -203,28 +203,35 @@ class JointSolver : FitSolver<Kernels> {
     const double seen = state().camera.logScale;
     scale_ = pass_.holdsScale && fabs(seen - to_.scale) < kSameScale ? to_.scale : seen;
     directGradient();
+    SphereBend bend;
     if (matrix) {
       this->rough_ = Kernels::kRough && !begun_;
       this->linearise(state(), evaluation());
-      bendChart();
+      bend = bendOfSphere();
       freeSize<true>();
-      if (!eliminate()) return false;
+      if (!eliminateOwn()) return false;
     } else {
       this->differentiate(state(), evaluation());
+      bend = bendOfSphere();
       freeSize<false>();
     }
+    if (!eliminateShared(bend)) return false;
     reduce();
     return isfinite(pending_) != 0;
   }
 
   // The sphere bends under the identity, and a quarter of it away from the pole all that Gauss and Newton see along v is
   // this bend: the second derivatives of the shape times the residuals, along v and across it, where they are positive.
-  void bendChart() {
-    if (!(this->inverseRadius_ > 0)) return;
+  struct SphereBend {
+    double across = 0, rankOne = 0;  // in units of I and of v v^T
+  };
+
+  SphereBend bendOfSphere() {
+    if (!(this->inverseRadius_ > 0)) return {};
     const Real* v = state().latents.data();
     const Real* c = w_.coefficientGradient.data();
     const double squared = squaredNorm(v, d_);
-    if (!(squared > 0)) return;
+    if (!(squared > 0)) return {};
     const ChartScalars s = this->chart(state());
     const double curvature = this->inverseRadius_ * this->inverseRadius_;
     double along = 0, flat = 0;
@@ -236,13 +243,8 @@ class JointSolver : FitSolver<Kernels> {
     const double bend = (along - s.sinc * flat) / squared;
     const double slack = s.sinc > 0 ? (s.kappa * flat - bend / curvature) / s.sinc : 0;
     const double radial = -curvature * (s.sinc * flat + s.cosine * slack);
-    const double across = bend > 0 ? bend : 0, rankOne = ((radial > 0 ? radial : 0) - across) / squared;
-    for (int i = 0; i < d_; ++i) {
-      Real* row = w_.hessian.data() + static_cast<long>(i) * w_.ld;
-      row[i] += static_cast<Real>(across);
-      const double left = rankOne * static_cast<double>(v[i]);
-      for (int j = i; j < d_; ++j) row[j] += static_cast<Real>(left * static_cast<double>(v[j]));
-    }
+    const double across = bend > 0 ? bend : 0;
+    return {across, ((radial > 0 ? radial : 0) - across) / squared};
   }
 
   // Priors of what is an image's own, and the image's part of the person's, as of a face that is seen at the scale s0: as
@@ -344,7 +346,8 @@ class JointSolver : FitSolver<Kernels> {
     }
   }
 
-  bool eliminate() {
+  // Leaves U of what is the image's own, and the Schur complement of the scale and the identity.
+  bool eliminateOwn() {
     const int ld = w_.ld, shared = sharedCount();
     if (!factors()) factors() = scratch_.takeFactors();
     JointFactors<Real>& into = *factors();
@@ -354,9 +357,19 @@ class JointSolver : FitSolver<Kernels> {
     arrange(h);
     if (!Kernels::factor(h, others + shared, others, ld)) return false;
     copyFactor(h, others, ld, into.own.data());
-    couple(h + static_cast<long>(others) * ld + others);
+    const Real* left = h + static_cast<long>(others) * ld + others;
+    for (int i = 0; i < shared; ++i)
+      for (int j = i; j < shared; ++j)
+        into.schur[static_cast<size_t>(i) * into.schurColumns + j] = left[static_cast<long>(i) * ld + j];
+    return true;
+  }
+
+  // And U of these, with what the image says of w.
+  bool eliminateShared(const SphereBend& bend) {
+    const int shared = sharedCount();
+    couple(bend);
     if (!Kernels::factor(scratch_.shared.data(), shared + d_, shared, columns_)) return false;
-    copyFactor(scratch_.shared.data(), shared, columns_, into.shared.data());
+    copyFactor(scratch_.shared.data(), shared, columns_, factors()->shared.data());
     const Real* left = scratch_.shared.data() + static_cast<long>(shared) * columns_ + shared;
     to_.information.resize(packedTriangle(d_));
     double* out = to_.information.data();
@@ -370,17 +383,27 @@ class JointSolver : FitSolver<Kernels> {
       for (int j = i / kRowSlack * kRowSlack; j < columns; ++j) to[j] = from[j];
   }
 
-  // The normal matrix of [log s, v, w], the rest eliminated: `schur` is its part of the first two.
-  void couple(const Real* schur) {
+  // The normal matrix of [log s, v, w], the rest eliminated. The bend is as of now: it follows the residuals, which the
+  // rest of the matrix does not, and uncertainties follow it.
+  void couple(const SphereBend& bend) {
     const PersonLink& link = *pass_.link;
-    const int shared = sharedCount();
+    const JointFactors<Real>& from = *factors();
+    const Real* latents = state().latents.data();
+    const int shared = sharedCount(), skip = shared - d_;
     for (int i = 0; i < shared; ++i) {
+      const Real* schur = from.schur.data() + static_cast<size_t>(i) * from.schurColumns;
       Real* out = scratch_.shared.data() + static_cast<long>(i) * columns_;
-      for (int j = i; j < shared; ++j) out[j] = schur[static_cast<long>(i) * w_.ld + j];
-      const int v = i - (shared - d_);
-      for (int j = 0; j < d_; ++j)
-        out[shared + j] = v < 0 ? static_cast<Real>(scaleCoupling(j))
-                                : -static_cast<Real>(link.coupling[static_cast<size_t>(v) * d_ + j]);
+      for (int j = i; j < shared; ++j) out[j] = schur[j];
+      const int v = i - skip;
+      if (v < 0) {
+        for (int j = 0; j < d_; ++j) out[shared + j] = static_cast<Real>(scaleCoupling(j));
+        continue;
+      }
+      const Real left = static_cast<Real>(bend.rankOne * static_cast<double>(latents[v]));
+      for (int j = v; j < d_; ++j) out[skip + j] += left * latents[j];
+      out[i] += static_cast<Real>(bend.across);
+      const double* coupling = link.coupling.data() + static_cast<size_t>(v) * d_;
+      for (int j = 0; j < d_; ++j) out[shared + j] = -static_cast<Real>(coupling[j]);
     }
     for (int i = 0; i < d_; ++i) {
       Real* out = scratch_.shared.data() + static_cast<long>(shared + i) * columns_ + shared;

@@ -80,6 +80,34 @@ describe('images of one synthetic person', () => {
     const clean = await fitter.fitJoint(observations.filter((_, i) => i % 5 !== 2))
     expect(neutralError(model, result, 30, false)).toBeLessThan(neutralError(model, clean, 30, false) + 0.3)
   })
+
+  it('are soon told from others who are hard to tell', async () => {
+    const fitter = await model.createFitter()
+    const observations = photos(31, 60, 'ibug68').map((own, i) => {
+      const { noise, ...unsaid } = i % 5 === 2 ? photos(200 + i, 1, 'ibug68')[0]! : own
+      expect(noise).toBe(1)
+      return unsaid
+    })
+    const { status, iterations, outlier_images: outliers } = await fitter.fitJoint(observations)
+    expect(status).toBe('converged')
+    expect(iterations).toBeLessThan(15)
+    expect(outliers.filter((i) => i % 5 !== 2)).toEqual([])
+  })
+
+  // From 24 images on they start from a guess of who it is.
+  it('leave as much uncertainty, many or few', async () => {
+    const fitter = await model.createFitter()
+    const ratios: number[] = []
+    for (let person = 1; person <= 5; person++) {
+      const observations = photos(person, 24, 'ibug68')
+      const [few, many] = await Promise.all([23, 24].map((count) => fitter.fitJoint(observations.slice(0, count))))
+      ratios.push(many!.identity_uncertainty! / few!.identity_uncertainty!)
+    }
+    // The median: where images leave the size open, it may come out otherwise.
+    const median = ratios.sort((a, b) => a - b)[2]!
+    expect(median).toBeGreaterThan(0.96)
+    expect(median).toBeLessThan(1)
+  })
 })
 
 describeWithShared(
