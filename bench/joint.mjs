@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { transformed } from '../dist/alignment.js'
 import { syntheticObservation } from '../dist/cli/syntheticObservation.js'
 import { alignPoints } from '../dist/evaluate/alignment.js'
+import { RankedScores } from '../dist/evaluate/RankedScores.js'
+import { areaUnder, rocCurve } from '../dist/evaluate/roc.js'
 import { configureCpu, devices, SphereFaceModel } from '../dist/index.js'
 import { Random } from '../dist/random.js'
 import { race } from './measure.mjs'
@@ -106,17 +108,22 @@ class Flags {
   strangers = 0
   wrong = 0
   own = 0
+  #weights = []
+  #isOwn = []
 
   /** `result` is of the person's own images, `own` of them, and strangers' behind. */
-  add({ outlier_images: outliers, images }, own) {
+  add({ outlier_images: outliers, images, image_weights }, own) {
     this.own += own
     this.strangers += images.length - own
     this.found += outliers.filter((i) => i >= own).length
     this.wrong += outliers.filter((i) => i < own).length
+    this.#weights.push(...image_weights)
+    this.#isOwn.push(...images.map((_, i) => i < own))
   }
 
   toString() {
-    return `${this.found} of ${this.strangers} found, ${this.wrong} of ${this.own} flagged wrongly`
+    const area = areaUnder(rocCurve(new RankedScores(this.#weights, this.#isOwn).runs()))
+    return `${this.found} of ${this.strangers} found, ${this.wrong} of ${this.own} flagged wrongly, AUC ${area.toFixed(3)}`
   }
 }
 

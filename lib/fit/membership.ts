@@ -30,7 +30,7 @@ const CAUTION = 0.2
  * odds of a stranger among them, which the images tell as well. Two images are not enough to tell which is the odd one.
  *
  * @param fitted Which images there is something to go by of.
- * @param before What was thought so far.
+ * @param before What was thought so far: whom the others show depends on it.
  */
 export function membership(
   fitted: readonly boolean[],
@@ -56,8 +56,7 @@ export function membership(
     if (deviates && fitted[i]) scales[i] = Math.sqrt(expected / (apart[at + EVIDENCE.squaredMean]! || 1))
     return scales[i]! ** 2 * apart[at + EVIDENCE.likelihood]! + apart[at + EVIDENCE.normaliser]!
   })
-  const estimate = () => (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
-  let strangers = before ? estimate() : STRANGERS
+  let strangers = STRANGERS
   for (let round = 0; round < ROUNDS; round++) {
     const person = evidence.sum(weights, scales)
     const everything = person.solve().logEvidence()
@@ -74,7 +73,7 @@ export function membership(
     }
     const former = weights.slice()
     for (let i = 0; i < weights.length; i++) weights[i] = probabilities[i]! >= 0.5 ? 1 : 0
-    strangers = estimate()
+    strangers = (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
     if (former.every((weight, i) => weight === weights[i])) break
   }
   return { weights, probabilities }
