@@ -1,7 +1,6 @@
 // What an image of a joint fit keeps from one pass to the next (cpu/JointSolver.h).
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -12,29 +11,23 @@
 
 namespace sfm {
 
+// Shared pointers are dealt with in JointImage.cpp, since their code must not be compiled for one instruction set and linked
+// for all.
+
 inline int sharedColumns(const LandmarkBasis& basis) { return paddedColumns(2 * basis.tangentCount + 1); }
 
 // The factors U of the image's normal matrix and the right-hand side U^-T (-g), in two steps: of what is the image's
 // alone, and of the scale and the identity, which the person moves.
 template <class Real>
 struct JointFactors {
-  explicit JointFactors(const LandmarkBasis& basis) {
-    const int most = kPoseCapacity + basis.nuisanceCount + basis.expressionCount;
-    const size_t ld = static_cast<size_t>(paddedColumns(most + basis.tangentCount));
-    const size_t columns = static_cast<size_t>(sharedColumns(basis));
-    own = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(most + kRowSlack) * ld);
-    shared = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(basis.tangentCount + 1 + kRowSlack) * columns);
-    schurColumns = paddedColumns(basis.tangentCount + 1);
-    schur = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(basis.tangentCount + 1) * schurColumns);
-    ownRight = AlignedBuffer<Real>(ld);
-    sharedRight = AlignedBuffer<Real>(columns);
-  }
+  explicit JointFactors(const LandmarkBasis& basis);
   AlignedBuffer<Real> own;  // [others + slack][ld], ld as in FitWorkspace
   AlignedBuffer<Real> shared;  // [D + 1 + slack][sharedColumns]: U, and U^-T C with C the coupling to the person
   int schurColumns;
   AlignedBuffer<Real> schur;  // [D + 1][schurColumns] of the scale and the identity, without the bend of the sphere
   AlignedBuffer<Real> ownRight;  // [ld]
   AlignedBuffer<Real> sharedRight;  // [sharedColumns]
+  bool valid = false;  // whether they are of a normal matrix of the image
   std::vector<int> order;  // the unknowns in the system: those of its own, then the shared ones
 };
 
@@ -82,18 +75,8 @@ struct JointWorkspace {
   AlignedBuffer<Real> step;  // [sharedColumns]
   AlignedBuffer<double> direct;  // [D] the objective's gradient by w alone
 
-  // Factors for an image: such as no image has any more, since fresh memory costs more than what is written to it.
-  std::shared_ptr<JointFactors<Real>> takeFactors() {
-    for (size_t i = 0; i < made.size(); ++i) {
-      next = (next + 1) % made.size();
-      if (made[next].use_count() != 1) continue;
-      std::atomic_thread_fence(std::memory_order_acquire);  // what others did with them is done
-      return made[next];
-    }
-    auto factors = std::make_shared<JointFactors<Real>>(basis);
-    if (made.size() < kMostKept) made.push_back(factors);
-    return factors;
-  }
+  // Lends an image what it needs: such as no image has any more, since fresh memory costs more than what is written to it.
+  void lend(std::shared_ptr<JointFactors<Real>>* factors);
 
  private:
   static constexpr size_t kMostKept = 128;  // 100 kB each for the embedded model

@@ -100,6 +100,8 @@ class JointSolver : FitSolver<Kernels> {
       return to_.twice;
   }
 
+  bool hasFactors() { return factors() && factors()->valid; }
+
   // --- Where to look ------------------------------------------------------------------------------------------------
 
   // Whether it is known who the person is.
@@ -136,7 +138,7 @@ class JointSolver : FitSolver<Kernels> {
     current_ = 0;
     part_ = this->whole();
     objective_ = {options_.loss, 1};
-    if (factors()) {
+    if (hasFactors()) {
       for (int i = 0; i < d_; ++i)
         scratch_.step[sharedCount() + i] = static_cast<Real>(pass_.person[i] - to_.person[static_cast<size_t>(i)]);
       if (advance()) return FitFailure::kNone;
@@ -188,8 +190,8 @@ class JointSolver : FitSolver<Kernels> {
     if (!begun_) this->pullIdentity(state().latents.data(), evaluation().identityPull.data());
     const double enough = pass_.last ? kNear : kFar;
     for (int attempt = 0;; ++attempt) {
-      if (!linearisation(pass_.relinearise || attempt > 0 || !factors())) {
-        factors().reset();
+      if (!linearisation(pass_.relinearise || attempt > 0 || !hasFactors())) {
+        if (factors()) factors()->valid = false;
         return FitFailure::kNumerical;
       }
       if (!begun_ || attempt > 0 || pending_ <= enough) return FitFailure::kNone;
@@ -349,7 +351,7 @@ class JointSolver : FitSolver<Kernels> {
   // Leaves U of what is the image's own, and the Schur complement of the scale and the identity.
   bool eliminateOwn() {
     const int ld = w_.ld, shared = sharedCount();
-    if (!factors()) factors() = scratch_.takeFactors();
+    if (!factors()) scratch_.lend(&factors());
     JointFactors<Real>& into = *factors();
     decideOrder();
     const int others = ownCount();
@@ -361,6 +363,7 @@ class JointSolver : FitSolver<Kernels> {
     for (int i = 0; i < shared; ++i)
       for (int j = i; j < shared; ++j)
         into.schur[static_cast<size_t>(i) * into.schurColumns + j] = left[static_cast<long>(i) * ld + j];
+    into.valid = true;
     return true;
   }
 
