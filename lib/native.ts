@@ -179,12 +179,15 @@ export interface NativeLinear {
 export interface NativeJointEvidence {
   /** Gives back what passes have left. */
   release(images: unknown): void
-  /** Adds to information [D(D+1)/2] and shift [D] what images say, each times its weight and its shift times its scale. */
+  /**
+   * Adds to information [D(D+1)/2] and shift [D] what images say, each times its weight and its shift times its scale; to
+   * the shift alone without information.
+   */
   add(
     images: unknown,
     weights: Float64Array,
     scales: Float64Array,
-    information: Float64Array,
+    information: Float64Array | null,
     shift: Float64Array,
   ): void
   /** [n,4] of others' evidence and each image's, likewise: see native/cpu/PersonEvidence.h. */

@@ -144,9 +144,9 @@ export class Fitter {
       posterior: native.posterior,
       identityPrior,
       link: this.#link,
-      fit: (members, joint, costTolerance) => {
-        const batch = members.map((member) => packed[member] as PackedObservation)
-        return this.#fitBatch(batch, { ...kind, costTolerance }, signal, joint)
+      prepare: (members) => {
+        const batch = prepareBatch(members.map((member) => packed[member] as PackedObservation))
+        return (joint, costTolerance) => this.#fitBatch(batch, { ...kind, costTolerance }, signal, joint)
       },
       resultOf: (output, i, member) => {
         const fitted = { output, i, count: 0, packed: packed[member] as PackedObservation }
@@ -183,7 +183,7 @@ export class Fitter {
           const { packed, labels } = this.#pack(observation, true)
           return { packed: packed[0] as PackedObservation, label: labels[0] as ObservationLabel }
         },
-        fit: (packed, joint, signal) => this.#fitBatch([packed], kind, signal, joint),
+        fit: (packed, joint, signal) => this.#fitBatch(prepareBatch([packed]), kind, signal, joint),
         resultOf: (output, frame) => this.#resultOf({ output, i: 0, count: 1, ...frame }, false),
         fromWhitened: (x) => this.#fromWhitened(x),
       },
@@ -234,7 +234,7 @@ export class Fitter {
     const results = new Array<T>(packed.length)
     const calls = batches(packed, kind.linearise ? LARGEST_LINEARISATION : LARGEST_CALL).map(async (members) => {
       const batch = members.map((member) => packed[member] as PackedObservation)
-      const output = await this.#fitBatch(batch, kind, signal)
+      const output = await this.#fitBatch(prepareBatch(batch), kind, signal)
       for (const [i, member] of members.entries()) {
         const label = labels[member] as ObservationLabel
         results[member] = make({ output, i, count: members.length, packed: batch[i] as PackedObservation, label })
@@ -269,25 +269,12 @@ export class Fitter {
     return { packed, labels }
   }
 
-  /** Fits the members of one batch, which share a scheme and a kind of camera. */
   async #fitBatch(
-    batch: readonly PackedObservation[],
+    { scheme, dimensions, weak, points, confidence, cameras }: PreparedBatch,
     kind: Pick<NativeFitOptions, 'precise' | 'linearise'> & Partial<NativeFitOptions>,
     signal: AbortSignal | undefined,
     joint?: NativeJoint,
   ): Promise<NativeFits> {
-    const { scheme, dimensions, weak } = batch[0] as PackedObservation
-    const width = scheme.count * dimensions
-    const points = new Float64Array(batch.length * width)
-    const cameras = new Float64Array(batch.length * 5)
-    let confidence: Float32Array | null = null
-    for (const [i, each] of batch.entries()) {
-      points.set(each.points, i * width)
-      cameras.set(each.camera, i * 5)
-      if (each.confidence === null) continue
-      confidence ??= new Float32Array(batch.length * scheme.count).fill(1)
-      confidence.set(each.confidence, i * scheme.count)
-    }
     const native = this.#model.native()
     const number = this.#model.nativeScheme(scheme)
     const scan = dimensions === 3
@@ -311,6 +298,29 @@ export class Fitter {
   async [Symbol.asyncDispose](): Promise<void> {
     this.dispose()
   }
+}
+
+/** Observations that share a scheme and a kind of camera, in the arrays of one native call. */
+interface PreparedBatch extends Pick<PackedObservation, 'scheme' | 'dimensions' | 'weak'> {
+  points: Float64Array
+  confidence: Float32Array | null
+  cameras: Float64Array
+}
+
+function prepareBatch(batch: readonly PackedObservation[]): PreparedBatch {
+  const { scheme, dimensions, weak } = batch[0] as PackedObservation
+  const width = scheme.count * dimensions
+  const points = new Float64Array(batch.length * width)
+  const cameras = new Float64Array(batch.length * 5)
+  let confidence: Float32Array | null = null
+  for (const [i, each] of batch.entries()) {
+    points.set(each.points, i * width)
+    cameras.set(each.camera, i * 5)
+    if (each.confidence === null) continue
+    confidence ??= new Float32Array(batch.length * scheme.count).fill(1)
+    confidence.set(each.confidence, i * scheme.count)
+  }
+  return { scheme, dimensions, weak, points, confidence, cameras }
 }
 
 /** Copies what a result takes over from its observation. */

@@ -24,6 +24,8 @@ export class BatchedEvidence implements JointEvidence {
   readonly count: number
   readonly #size: number
   readonly #prior: number
+  /** The last sum of information: it is asked for more than once. */
+  #summed: { weights: Float64Array; information: Float64Array } | undefined
 
   /**
    * @param batches As a pass has left them; `members` are their places among all images.
@@ -38,10 +40,13 @@ export class BatchedEvidence implements JointEvidence {
 
   sum(weights: Float64Array, scales: Float64Array = new Float64Array(weights.length).fill(1)): PersonEstimate {
     const sum = new PersonEstimate(this.#size, this.#prior)
+    const known = this.#summed?.weights.every((weight, i) => weight === weights[i]) ? this.#summed : undefined
     for (const { members, images } of this.#batches) {
       const [weight, scale] = [weights, scales].map((all) => pick(all, members)) as [Float64Array, Float64Array]
-      call(() => native().joint.add(images, weight, scale, sum.information, sum.shift))
+      call(() => native().joint.add(images, weight, scale, known ? null : sum.information, sum.shift))
     }
+    if (known) sum.information.set(known.information)
+    else this.#summed = { weights: weights.slice(), information: sum.information.slice() }
     return sum
   }
 

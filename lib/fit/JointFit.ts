@@ -2,7 +2,7 @@ import { type NativeFits, type NativeJoint, native } from '../native.js'
 import type { FitResult } from './FitResult.js'
 import { BatchedEvidence, EVIDENCE, type JointEvidence, pick } from './JointEvidence.js'
 import { type JointFitResult, JointResult } from './JointFitResult.js'
-import { type ImageEvidence, PersonEstimate, packedProduct, squaredNorm } from './PersonEstimate.js'
+import { addTimes, type ImageEvidence, PersonEstimate, packedProduct, squaredNorm } from './PersonEstimate.js'
 import type { PersonLink } from './PersonLink.js'
 import { type Posterior, triangle } from './Posterior.js'
 import type { ResultSizes } from './Results.js'
@@ -29,7 +29,8 @@ export interface JointContext {
   /** L [D,D] of v = L x, and the sphere's radius (0: flat). */
   identityPrior: { factor: Float64Array; radius: number }
   link: PersonLink
-  fit(observations: readonly number[], joint: NativeJoint, costTolerance: number): Promise<NativeFits>
+  /** What makes passes over observations of one scheme and kind. */
+  prepare(observations: readonly number[]): (joint: NativeJoint, costTolerance: number) => Promise<NativeFits>
   resultOf(output: NativeFits, i: number, member: number): FitResult
   /** The face at whitened coordinates. */
   fromWhitened(x: Float64Array): { identity: Float32Array; embedding: Float32Array }
@@ -55,21 +56,21 @@ export async function fitJointly(batches: readonly JointBatch[], count: number, 
   const results = new Array<FitResult>(count)
   const latents = new Array<Float64Array>(count)
   const evidence = new Array<ImageEvidence>(count)
-  const passesOver =
-    (some: readonly JointBatch[]): FitImages =>
-    async ({ w, members, settled, relinearise, last }) => {
+  const passesOver = (some: readonly JointBatch[]): FitImages => {
+    const fits = some.map((batch) => context.prepare(batch.observations))
+    return async ({ w, members, settled, relinearise, last }) => {
       const images = new Array<ImageFit>(members.length)
       const part = prior / Math.max(1, sumOf(members))
       const pass = { w, prior: part, holdsScale: settled, relinearise, last, evidence: last && context.posterior }
       const at = { ...link.at(w), linked: true, draft: !last, sizeFree, seeds: null }
-      const calls = some.map(async (batch) => {
+      const calls = some.map(async (batch, b) => {
         // On the way all images are treated alike, or what is said of one would depend on what was thought of it.
         const own = {
           ...pass,
           members: last ? pick(members, batch.members) : new Float64Array(batch.members.length).fill(1),
         }
         const joint = { ...at, pass: own, images: batch.images }
-        const output = await context.fit(batch.observations, joint, last ? costTolerance : DRAFT_TOLERANCE)
+        const output = await fits[b]!(joint, last ? costTolerance : DRAFT_TOLERANCE)
         batch.images = output.images
         for (const [i, member] of batch.members.entries()) {
           images[member] = imageFit(output, i)
@@ -84,6 +85,7 @@ export async function fitJointly(batches: readonly JointBatch[], count: number, 
       await Promise.all(calls)
       return { images, evidence: new BatchedEvidence(some, D, prior) }
     }
+  }
   const settings = { ...context, size: D, deviates: sizes.personShare !== undefined }
   const few = count < MANY ? [] : someOf(batches, count, FEW)
   const start = few.length > 0 ? await using(few, () => guessPerson(passesOver(few), FEW, settings)) : undefined
@@ -170,7 +172,7 @@ function jointResult(
   const total = sumOf(weights)
   for (const [i, weight] of weights.entries()) {
     if (weight === 0) continue
-    for (let k = 0; k < D; k++) shown[k]! += latents[i]![k]! / total
+    addTimes(shown, latents[i]!, 1 / total)
     if (!context.posterior) continue
     const { information, shift } = said[i]!
     images[i]!.posterior = inSinglePrecision({ information, shift: shift.map((value) => value * scales[i]!) })

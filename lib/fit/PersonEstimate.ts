@@ -24,8 +24,8 @@ export class PersonEstimate {
 
   /** Adds `weight` times what an image says; a negative weight takes it away. */
   add({ information, shift }: ImageEvidence, weight: number): this {
-    for (let i = 0; i < information.length; i++) this.information[i]! += weight * information[i]!
-    for (let i = 0; i < shift.length; i++) this.shift[i]! += weight * shift[i]!
+    addTimes(this.information, information, weight)
+    addTimes(this.shift, shift, weight)
     return this
   }
 
@@ -94,6 +94,11 @@ export class PersonSolution {
   spread(transfer: Matrix): number {
     return squaredNorm(solveLower(this.#lower, transfer.transpose()).data)
   }
+}
+
+/** sum += weight * values */
+export function addTimes(sum: Float64Array, values: Float64Array, weight: number): void {
+  for (let i = 0; i < sum.length; i++) sum[i]! += weight * values[i]!
 }
 
 export function squaredNorm(values: Float64Array): number {

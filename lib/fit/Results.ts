@@ -54,6 +54,21 @@ function noPose(): Pose {
   }
 }
 
+/**
+ * An object with all expressions' names, to be copied and filled in: engines keep its properties in fixed places, where an
+ * object that gets dozens of them one by one becomes a hash table of four times the size.
+ */
+function noExpression(names: readonly string[]): Record<string, number> {
+  let made = expressionsOf.get(names)
+  if (made === undefined) {
+    made = JSON.parse(JSON.stringify(Object.fromEntries(names.map((name) => [name, null])))) as Record<string, number>
+    expressionsOf.set(names, made)
+  }
+  return made
+}
+
+const expressionsOf = new WeakMap<readonly string[], Record<string, number>>()
+
 /** The sizes of the arrays of one result. */
 export interface ResultSizes {
   identityCount: number
@@ -103,7 +118,7 @@ export function resultOf(
     withPosterior && !failed ? posteriorOf({ information: take(triangle(D)), shift: take(D) }, sizes) : undefined
   const outliers: number[] = []
   for (let l = 0; l < landmarkCount; l++) if ((weights[l] as number) < OUTLIER_WEIGHT) outliers.push(l)
-  const expression: Record<string, number> = {}
+  const expression = { ...noExpression(sizes.expressionNames) }
   for (let e = 0; e < expressionValues.length; e++)
     expression[sizes.expressionNames[e] as string] = expressionValues[e] as number
 

@@ -26,38 +26,54 @@ Handle& present(const Napi::Value& value) {
   return images;
 }
 
-// What both functions begin with: images, a weight and a scale for each, and a sum of evidence.
+// What both functions begin with: images, a weight and a scale for each, and a sum of evidence, of which the information
+// may be absent.
 struct Operands {
   explicit Operands(const Napi::CallbackInfo& info)
       : images(present(info[0])->images),
         weights(array<double>(info[1], "weights", images.size())),
         scales(array<double>(info[2], "scales", images.size())),
         shift(array<double>(info[4], "shift")),
-        information(array<double>(info[3], "information", packedTriangle(static_cast<int>(shift.size)))) {
+        d(static_cast<int>(shift.size)) {
+    if (!isAbsent(info[3])) information = array<double>(info[3], "information", packedTriangle(d));
     for (const JointImage& image : images)
       if (!image.shift.empty() && image.shift.size() != shift.size)
         invalid("shift: expected as many as the images have");
   }
   const std::vector<JointImage>& images;
-  const ArrayView<double> weights, scales, shift, information;
+  const ArrayView<double> weights, scales, shift;
+  const int d;
+  ArrayView<double> information = {};
 };
+
+template <class Real>
+void addTimes(double weight, const Real* from, std::vector<double>& sum) {
+  for (size_t c = 0; c < sum.size(); ++c) sum[c] += weight * static_cast<double>(from[c]);
+}
 
 Napi::Value add(const Napi::CallbackInfo& info) {
   const Operands from(info);
   double* information = const_cast<double*>(from.information.data);
   double* shift = const_cast<double*>(from.shift.data);
+  std::vector<double> sum(from.information.size);  // the upper triangle
   for (size_t i = 0; i < from.images.size(); ++i) {
     const JointImage& image = from.images[i];
     const double weight = from.weights.data[i], scale = from.scales.data[i];
-    if (weight == 0 || image.shift.empty()) continue;
-    for (size_t c = 0; c < image.information.size(); ++c) information[c] += weight * image.information[c];
+    if (weight == 0 || !image.information) continue;
+    const UpperTriangle& told = image.information;
+    told.twice ? addTimes(weight, told.twice, sum) : addTimes(weight, told.single, sum);
     for (size_t c = 0; c < image.shift.size(); ++c) shift[c] += weight * scale * image.shift[c];
   }
+  if (!information) return info.Env().Undefined();
+  std::vector<double> lower(sum.size());
+  packLower(from.d, {nullptr, sum.data()}, lower.data());
+  for (size_t c = 0; c < lower.size(); ++c) information[c] += lower[c];
   return info.Env().Undefined();
 }
 
 Napi::Value weigh(const Napi::CallbackInfo& info) {
   const Operands from(info);
+  if (!from.information.data) invalid("information: expected a Float64Array");
   const double prior = number(info[5], "prior");
   if (!(prior > 0)) invalid("prior: expected a positive number");
   const bool moments = info[6].ToBoolean();
@@ -65,17 +81,19 @@ Napi::Value weigh(const Napi::CallbackInfo& info) {
   const CpuKernels& kernels = AddonData::of(info.Env()).cpu().kernels();
   // What is read may share its memory with what is written.
   std::vector<double> numbers(out.size);
+  const int d = from.d;
+  std::vector<double> others;
+  others.reserve(from.information.size);
+  for (int i = 0; i < d; ++i)
+    for (int j = i; j < d; ++j) others.push_back(from.information.data[packedTriangle(j) + i]);
   std::vector<WeighedImage> images;
   for (size_t i = 0; i < from.images.size(); ++i) {
     const JointImage& image = from.images[i];
-    const bool present = !image.shift.empty();
-    images.push_back({{present ? image.information.data() : nullptr, image.shift.data()},
-                      from.weights.data[i],
-                      from.scales.data[i]});
+    images.push_back({{image.information, image.shift.data()}, from.weights.data[i], from.scales.data[i]});
   }
   const EvidenceToWeigh evidence = {
-      {from.information.data, from.shift.data}, prior, moments, images.data(), static_cast<int>(images.size())};
-  if (!kernels.weighEvidence(static_cast<int>(from.shift.size), evidence, numbers.data()))
+      {{nullptr, others.data()}, from.shift.data}, prior, moments, images.data(), static_cast<int>(images.size())};
+  if (!kernels.weighEvidence(d, evidence, numbers.data()))
     throw Error(ErrorCode::NUMERICAL, "what the images say of the person is not positive definite");
   std::copy(numbers.begin(), numbers.end(), const_cast<double*>(out.data));
   return info.Env().Undefined();

@@ -269,11 +269,19 @@ class FitSolver {
     return isLarge() && objective_.blur == 1 ? Part{d_ < kCoarseIdentities ? d_ : kCoarseIdentities, 0} : whole();
   }
 
-  int unknowns() const { return expressionColumn() + e_; }
-  int tiledUnknowns() const { return (unknowns() + kRowSlack - 1) / kRowSlack * kRowSlack; }
-  int poseStart() const { return part_.identities; }
-  int nuisanceColumn() const { return part_.identities + poseCount_; }
-  int expressionColumn() const { return part_.identities + poseCount_ + part_.nuisances; }
+  // Where the unknowns stand in the system: as above, or as [ nuisances | e | pose and camera | v ].
+  int unknowns() const { return part_.identities + poseCount_ + part_.nuisances + e_; }
+  int tiledUnknowns() const { return wholeTiles(unknowns()); }
+  int identityColumn() const { return identityLast_ ? part_.nuisances + e_ + poseCount_ : 0; }
+  int poseStart() const { return identityLast_ ? part_.nuisances + e_ : part_.identities; }
+  int nuisanceColumn() const { return identityLast_ ? 0 : part_.identities + poseCount_; }
+  int expressionColumn() const { return nuisanceColumn() + part_.nuisances; }
+  // Of the c-th unknown of pose and camera: log s is the last of them before v, and changes places with log f.
+  int poseColumn(int c) const {
+    return poseStart() +
+           (identityLast_ && freedom_.estimateFocal && c >= kScaleUnknown ? kScaleUnknown + kFocalUnknown - c : c);
+  }
+  static constexpr int kScaleUnknown = 5, kFocalUnknown = 6;  // 3 rotation, p, q, log s[, log f]
 
   // g of the current weights at a state that has been evaluated.
   void differentiate(const FitState<Real>& state, const FitEvaluation<Real>& at) { differentiate<false>(state, at); }
@@ -323,8 +331,9 @@ class FitSolver {
     }
     const Real sinc = static_cast<Real>(s.sinc), along = static_cast<Real>(radial * inverseRadius_);
     Real* g = w_.gradient.data();
-    for (int i = 0; i < part_.identities; ++i) g[i] = sinc * coefficients[i] + along * state.latents[i];
-    for (int c = 0; c < poseCount_; ++c) g[poseStart() + c] = static_cast<Real>(pose[c]);
+    Real* identity = g + identityColumn();
+    for (int i = 0; i < part_.identities; ++i) identity[i] = sinc * coefficients[i] + along * state.latents[i];
+    for (int c = 0; c < poseCount_; ++c) g[poseColumn(c)] = static_cast<Real>(pose[c]);
     for (int i = 0; i < part_.nuisances; ++i) g[nuisanceColumn() + i] = coefficients[basis_.nuisanceStart + i];
     for (int i = 0; i < e_; ++i) g[expressionColumn() + i] = coefficients[basis_.expressionStart + i];
     addPriorGradient(state, at);
@@ -374,23 +383,38 @@ class FitSolver {
     const float* bx = basis_.rows.data() + 3 * landmark * basis_.stride;
     const float* by = bx + basis_.stride;
     const float* bz = by + basis_.stride;
-    const int width = (part_.identities + 15) / 16 * 16;  // within the identity's part of a row
     const double* g = from.shape;
-    Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
-                     static_cast<Real>(s.sinc * g[2]), bz, width, out);
-    if (inverseRadius_ > 0) {
-      const double radial = radialDerivative(g, s, identityPart, basis_.slack.data() + 3 * landmark, inverseRadius_);
-      Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), state.latents.data(), width, out);
-    }
-    // Each part overwrites the padding behind the one before.
-    for (int c = 0; c < poseCount_; ++c) out[poseStart() + c] = static_cast<Real>(from.pose[c]);
-    const auto linear = [&](int begin, int end, Real* to) {
-      Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
-                       static_cast<Real>(g[2]), bz + begin, end - begin, to);
+    const auto writeIdentity = [&] {
+      const int width = wholeTiles(part_.identities);  // within the identity's part of a row
+      Real* to = out + identityColumn();
+      Kernels::combine(static_cast<Real>(s.sinc * g[0]), bx, static_cast<Real>(s.sinc * g[1]), by,
+                       static_cast<Real>(s.sinc * g[2]), bz, width, to);
+      if (inverseRadius_ > 0) {
+        const double radial = radialDerivative(g, s, identityPart, basis_.slack.data() + 3 * landmark, inverseRadius_);
+        Kernels::addScaled(static_cast<Real>(radial * inverseRadius_), state.latents.data(), width, to);
+      }
     };
-    if (part_.nuisances > 0) linear(basis_.nuisanceStart, basis_.expressionStart, out + nuisanceColumn());
-    if (e_ > 0) linear(basis_.expressionStart, basis_.stride, out + expressionColumn());
-    const int written = expressionColumn() + basis_.stride - basis_.expressionStart;
+    const auto writePose = [&] {
+      for (int c = 0; c < poseCount_; ++c) out[poseColumn(c)] = static_cast<Real>(from.pose[c]);
+    };
+    const auto writeLinear = [&](int begin, int end, int column) {
+      Kernels::combine(static_cast<Real>(g[0]), bx + begin, static_cast<Real>(g[1]), by + begin,
+                       static_cast<Real>(g[2]), bz + begin, end - begin, out + column);
+    };
+    // From the first column to the last: each part overwrites the padding behind the one before, and the next row that
+    // behind the last one.
+    if (!identityLast_) {
+      writeIdentity();
+      writePose();
+    }
+    if (part_.nuisances > 0) writeLinear(basis_.nuisanceStart, basis_.expressionStart, nuisanceColumn());
+    if (e_ > 0) writeLinear(basis_.expressionStart, basis_.stride, expressionColumn());
+    if (identityLast_) {
+      writePose();
+      writeIdentity();
+    }
+    const int written = identityLast_ ? identityColumn() + wholeTiles(part_.identities)
+                                      : expressionColumn() + basis_.stride - basis_.expressionStart;
     for (int c = written; c < tiledUnknowns(); ++c) out[c] = 0;
   }
 
@@ -398,10 +422,12 @@ class FitSolver {
   void addPriorGradient(const FitState<Real>& state, const FitEvaluation<Real>& at) {
     const Real* v = state.latents.data();
     Real* g = w_.gradient.data();
-    for (int i = 0; i < part_.identities; ++i) g[i] += static_cast<Real>(priorWeight() * at.identityPull[i]);
-    if (image_) g[poseStart() + 5] += static_cast<Real>(sizeDrift_);
+    Real* identity = g + identityColumn();
+    for (int i = 0; i < part_.identities; ++i) identity[i] += static_cast<Real>(priorWeight() * at.identityPull[i]);
+    if (image_) g[poseColumn(kScaleUnknown)] += static_cast<Real>(sizeDrift_);
     if (freedom_.estimateFocal)
-      g[poseStart() + 6] += static_cast<Real>(focalPrecision() * (state.camera.logFocal - freedom_.focalPrior));
+      g[poseColumn(kFocalUnknown)] +=
+          static_cast<Real>(focalPrecision() * (state.camera.logFocal - freedom_.focalPrior));
     for (int i = 0; i < part_.nuisances; ++i) g[nuisanceColumn() + i] += v[basis_.nuisanceStart + i];
     for (int i = 0; i < e_; ++i)
       g[expressionColumn() + i] +=
@@ -415,12 +441,13 @@ class FitSolver {
       w_.hessian[static_cast<long>(i) * ld + j] += static_cast<Real>(precision);
     };
     const double* precision = priorPrecision();
+    const int identity = identityColumn(), focal = poseColumn(kFocalUnknown);
     for (int i = 0; i < part_.identities; ++i) {
-      if (!precision) add(i, i, options_.identityPrior);
+      if (!precision) add(identity + i, identity + i, options_.identityPrior);
       for (int j = i; precision && j < part_.identities; ++j)
-        add(i, j, priorWeight() * precision[static_cast<long>(i) * d_ + j]);
+        add(identity + i, identity + j, priorWeight() * precision[static_cast<long>(i) * d_ + j]);
     }
-    if (freedom_.estimateFocal) add(poseStart() + 6, poseStart() + 6, focalPrecision());
+    if (freedom_.estimateFocal) add(focal, focal, focalPrecision());
     for (int i = nuisanceColumn(); i < expressionColumn(); ++i) add(i, i, 1);
     for (int i = 0; i < e_; ++i) add(expressionColumn() + i, expressionColumn() + i, expressionPrecision(i));
   }
@@ -492,13 +519,14 @@ class FitSolver {
 
   // The part of the step that belongs to the pose.
   void poseStep(double* step) const {
-    for (int c = 0; c < poseCount_; ++c) step[c] = static_cast<double>(w_.step[poseStart() + c]);
+    for (int c = 0; c < poseCount_; ++c) step[c] = static_cast<double>(w_.step[poseColumn(c)]);
   }
 
   double stepFraction() const {
     double step[kPoseCapacity];
     poseStep(step);
-    const double arc = inverseRadius_ > 0 ? sqrt(squaredNorm(w_.step.data(), part_.identities)) * inverseRadius_ : 0;
+    const Real* v = w_.step.data() + identityColumn();
+    const double arc = inverseRadius_ > 0 ? sqrt(squaredNorm(v, part_.identities)) * inverseRadius_ : 0;
     return trustedFraction(freedom_, arc, step);
   }
 
@@ -520,7 +548,8 @@ class FitSolver {
   void retract(const FitState<Real>& from, double fraction, FitState<Real>& to) const {
     const Real f = static_cast<Real>(fraction);
     Real* v = to.latents.data();
-    for (int i = 0; i < d_; ++i) v[i] = i < part_.identities ? from.latents[i] + f * w_.step[i] : from.latents[i];
+    const Real* identity = w_.step.data() + identityColumn();
+    for (int i = 0; i < d_; ++i) v[i] = i < part_.identities ? from.latents[i] + f * identity[i] : from.latents[i];
     if (inverseRadius_ > 0) {
       const double most = largestTangent_;
       const double norm = sqrt(squaredNorm(v, d_));
@@ -648,7 +677,7 @@ class FitSolver {
   // gained next to nothing before the optimum.
   double posteriorUncertainty() {
     const int n = unknowns(), ld = w_.ld;
-    Real* permuted = identityLast();
+    Real* permuted = permutedIdentityLast();
     if (!Kernels::factor(permuted, n, n, ld)) return NAN;
     const double trace = Kernels::inverseTrace(permuted, n - d_, n, ld, w_.inverse.data());
     // A flat (Gaussian) model has no radius; its latents' typical length stands in.
@@ -663,7 +692,7 @@ class FitSolver {
     linearise(state, w_.evaluations[current_]);
     rough_ = Kernels::kRough;
     const int n = unknowns(), ld = w_.ld, others = n - d_;
-    Real* h = identityLast();
+    Real* h = permutedIdentityLast();
     for (int i = 0; i < e_; ++i) {
       if (bound(state, i) == kFree) continue;
       const int at = others - e_ + i;
@@ -681,7 +710,7 @@ class FitSolver {
     return true;
   }
 
-  // The gradient of v at the current linearisation, the other unknowns having taken their steps; `factored`: identityLast,
+  // The gradient of v at the current linearisation, the other unknowns having taken their steps; `factored`: permutedIdentityLast,
   // with those eliminated.
   void reducedGradient(const FitState<Real>& state, const Real* factored, double* gradient) {
     const int n = unknowns(), ld = w_.ld, others = n - d_;
@@ -703,7 +732,7 @@ class FitSolver {
   }
 
   // The normal matrix as [pose, nuisances, expression, v].
-  Real* identityLast() {
+  Real* permutedIdentityLast() {
     const int n = unknowns(), ld = w_.ld, others = n - d_;
     Real* permuted = w_.damped.data();
     for (int i = 0; i < n; ++i) {
@@ -854,6 +883,7 @@ class FitSolver {
   bool settles_ = true;  // the tests look at the optimum itself
   int current_ = 0;
   Part part_ = {0, 0};
+  bool identityLast_ = false;  // see unknowns()
   bool rough_ = Kernels::kRough;  // whether J^T J is of a rounded J
   bool fresh_ = false;  // whether H is the current state's
   bool factored_ = false;  // whether `damped` holds the factors of H

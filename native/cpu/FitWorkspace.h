@@ -17,6 +17,13 @@ constexpr int kColumnMultiple = 32;
 constexpr int kInverseStrip = 128;   // columns of the inverse factor formed at a time
 
 inline int paddedColumns(int columns) { return (columns + kColumnMultiple - 1) / kColumnMultiple * kColumnMultiple; }
+// Of register tiles, whatever their size.
+inline int wholeTiles(int columns) { return (columns + kRowSlack - 1) / kRowSlack * kRowSlack; }
+
+// The leading dimension of a system.
+inline int systemColumns(const LandmarkBasis& basis) {
+  return paddedColumns(basis.tangentCount + kPoseCapacity + basis.nuisanceCount + basis.expressionCount);
+}
 
 // What a state of the unknowns predicts.
 template <class Real>
@@ -38,8 +45,7 @@ template <class Real>
 struct FitWorkspace {
   explicit FitWorkspace(const LandmarkBasis& basis) {
     const size_t landmarks = static_cast<size_t>(basis.landmarkCount);
-    const int unknowns = basis.tangentCount + kPoseCapacity + basis.nuisanceCount + basis.expressionCount;
-    ld = paddedColumns(unknowns);
+    ld = systemColumns(basis);
     expressionLd = paddedColumns(basis.expressionCount);
     for (FitEvaluation<Real>& evaluation : evaluations) {
       evaluation.identityPart = AlignedBuffer<Real>(3 * landmarks);

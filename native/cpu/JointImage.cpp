@@ -1,21 +1,27 @@
 #include "cpu/JointImage.h"
 
 #include <atomic>
+#include <utility>
 
 namespace sfm {
 
 template <class Real>
 JointFactors<Real>::JointFactors(const LandmarkBasis& basis) {
-  const int most = kPoseCapacity + basis.nuisanceCount + basis.expressionCount;
-  const size_t ld = static_cast<size_t>(paddedColumns(most + basis.tangentCount));
-  const size_t columns = static_cast<size_t>(sharedColumns(basis)),
-               shares = static_cast<size_t>(basis.tangentCount) + 1;
-  own = AlignedBuffer<Real>::uninitialised(static_cast<size_t>(most + kRowSlack) * ld);
-  shared = AlignedBuffer<Real>::uninitialised((shares + kRowSlack) * columns);
-  schurColumns = paddedColumns(basis.tangentCount + 1);
-  schur = AlignedBuffer<Real>::uninitialised(shares * static_cast<size_t>(schurColumns));
+  const size_t ld = static_cast<size_t>(systemColumns(basis)), d = static_cast<size_t>(basis.tangentCount),
+               columns = static_cast<size_t>(sharedColumns(basis));
+  own = AlignedBuffer<Real>::uninitialised((ld + kRowSlack) * ld);
+  shared =
+      AlignedBuffer<Real>::uninitialised((static_cast<size_t>(wholeTiles(basis.tangentCount)) + kRowSlack) * columns);
+  information = AlignedBuffer<Real>::uninitialised(packedTriangle(basis.tangentCount));
+  scaleRow = AlignedBuffer<Real>(d);
   ownRight = AlignedBuffer<Real>(ld);
   sharedRight = AlignedBuffer<Real>(columns);
+  held = AlignedBuffer<bool>(static_cast<size_t>(basis.expressionCount));
+}
+
+template <class Real>
+void JointFactors<Real>::takeSystem(AlignedBuffer<Real>* system) {
+  own = std::move(*system);  // which swaps them
 }
 
 template <class Real>

@@ -7,6 +7,7 @@
 #include "core/AlignedBuffer.h"
 #include "core/Batch.h"
 #include "core/LandmarkBasis.h"
+#include "core/Posterior.h"
 #include "cpu/FitWorkspace.h"
 
 namespace sfm {
@@ -14,29 +15,36 @@ namespace sfm {
 // Shared pointers are dealt with in JointImage.cpp, since their code must not be compiled for one instruction set and linked
 // for all.
 
-inline int sharedColumns(const LandmarkBasis& basis) { return paddedColumns(2 * basis.tangentCount + 1); }
+inline int sharedColumns(const LandmarkBasis& basis) {
+  return paddedColumns(wholeTiles(basis.tangentCount) + basis.tangentCount);
+}
 
-// The factors U of the image's normal matrix and the right-hand side U^-T (-g), in two steps: of what is the image's
-// alone, and of the scale and the identity, which the person moves.
+// The factors U of the image's normal matrix and the right-hand side U^-T (-g), in two steps: of all but the identity v, and
+// of v, which follows the person's w.
 template <class Real>
 struct JointFactors {
   explicit JointFactors(const LandmarkBasis& basis);
-  AlignedBuffer<Real> own;  // [others + slack][ld], ld as in FitWorkspace
-  AlignedBuffer<Real> shared;  // [D + 1 + slack][sharedColumns]: U, and U^-T C with C the coupling to the person
-  int schurColumns;
-  AlignedBuffer<Real> schur;  // [D + 1][schurColumns] of the scale and the identity, without the bend of the sphere
+  // The system changes places with this one.
+  void takeSystem(AlignedBuffer<Real>* system);
+  AlignedBuffer<Real>
+      own;  // [ld + slack][ld], see FitWorkspace: U, and the Schur complement of v without the sphere's bend
+  AlignedBuffer<Real> shared;  // [wholeTiles(D) + slack][sharedColumns]: U of v, for v and w
+  AlignedBuffer<Real> information;  // [D(D+1)/2] on w, see UpperTriangle
+  AlignedBuffer<Real> scaleRow;  // [D] for w, of the scale's row of U
   AlignedBuffer<Real> ownRight;  // [ld]
   AlignedBuffer<Real> sharedRight;  // [sharedColumns]
+  AlignedBuffer<bool> held;  // [E] expressions that bounds hold where they are
   bool valid = false;  // whether they are of a normal matrix of the image
-  std::vector<int> order;  // the unknowns in the system: those of its own, then the shared ones
 };
 
 struct JointImage {
   std::vector<double> seed;  // see core/FitSeed.h; empty: the image has not been fitted yet
   double scale = 0;  // log s0, from which its size is measured
   std::vector<double> person;  // [D] the w that it was fitted for
-  // What it says of w, without the prior of w: the information of the last normal matrix [D(D+1)/2], and the shift [D].
-  std::vector<double> information, shift;
+  // What it says of w, without the prior of w: the information of the last normal matrix, which is among the factors, and
+  // the shift [D]. None where it could not be fitted.
+  UpperTriangle information;
+  std::vector<double> shift;
   std::shared_ptr<JointFactors<float>> single;
   std::shared_ptr<JointFactors<double>> twice;
 };
@@ -71,15 +79,15 @@ struct JointWorkspace {
         step(static_cast<size_t>(sharedColumns(basis))),
         direct(static_cast<size_t>(basis.tangentCount)) {}
   const LandmarkBasis& basis;
-  AlignedBuffer<Real> shared;  // [sharedColumns + slack][sharedColumns]
-  AlignedBuffer<Real> step;  // [sharedColumns]
+  AlignedBuffer<Real> shared;  // [sharedColumns + slack][sharedColumns] of v and w
+  AlignedBuffer<Real> step;  // [sharedColumns] likewise
   AlignedBuffer<double> direct;  // [D] the objective's gradient by w alone
 
   // Lends an image what it needs: such as no image has any more, since fresh memory costs more than what is written to it.
   void lend(std::shared_ptr<JointFactors<Real>>* factors);
 
  private:
-  static constexpr size_t kMostKept = 128;  // 100 kB each for the embedded model
+  static constexpr size_t kMostKept = 128;  // 250 kB each for the embedded model
   std::vector<std::shared_ptr<JointFactors<Real>>> made;
   size_t next = 0;
 };

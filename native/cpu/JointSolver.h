@@ -3,8 +3,9 @@
 //
 // With C the coupling of the image's unknowns x to w, the joint normal equations are
 //     H dx + C dw = -g        C^T dx + (sum over images ...) dw = ...
-// H = U^T U is factored with the scale and the identity last, since C has rows for these alone. What remains of w is the
-// image's information, and U is kept: once dw is known, dx follows by back substitution.
+// H = U^T U is factored with the scale and the identity v last, since C has rows for these alone, and v after all else, in
+// a matrix of v and w. What remains of w is the image's information, and U is kept: once dw is known, dx follows by back
+// substitution.
 #pragma once
 
 #include <math.h>
@@ -31,7 +32,9 @@ class JointSolver : FitSolver<Kernels> {
         pass_(pass),
         to_(image),
         prior_{pass.link->mean.data(), pass.link->precision.data()},
-        columns_(sharedColumns(basis)) {}
+        person_(wholeTiles(basis.tangentCount)),
+        columns_(sharedColumns(basis)),
+        informed_(squaredNorm(pass.person, basis.tangentCount) > 0) {}
 
   // Leaves what the image says of w, without the prior of w, as the solution's information and gradient; as its final
   // cost the objective's least value for this w, and as its initial cost the same by the scale that the next pass will
@@ -40,13 +43,15 @@ class JointSolver : FitSolver<Kernels> {
     begun_ = !to_.seed.empty();
     problemHere_ = given;
     problemHere_.seed = begun_ ? to_.seed.data() : nullptr;
-    problemHere_.identityPrior = begun_ || informed() ? &prior_ : nullptr;
+    problemHere_.identityPrior = begun_ || informed_ ? &prior_ : nullptr;
     problemHere_.sizeFree = false;  // here in `freeSize`
     problemHere_.draft = true;
     problem_ = &problemHere_;
     information_ = solution.information;
     solution.information = nullptr;
     clear(solution);
+    to_.information = {};
+    to_.shift.clear();
     solution.failure = this->selectLandmarks();
     if (solution.failure == FitFailure::kNone) solution.failure = this->start(begun_);
     if (sizeof(Real) < sizeof(double) && solution.failure == FitFailure::kNone &&
@@ -64,6 +69,7 @@ class JointSolver : FitSolver<Kernels> {
       problemHere_.draft = false;
       sizeDrift_ = drift();
       this->rough_ = Kernels::kRough;
+      identityLast_ = false;
       this->report(solution);
     }
     return true;
@@ -78,6 +84,7 @@ class JointSolver : FitSolver<Kernels> {
   using Base::currentCost;
   using Base::d_;
   using Base::e_;
+  using Base::identityLast_;
   using Base::image_;
   using Base::model_;
   using Base::n_;
@@ -104,21 +111,18 @@ class JointSolver : FitSolver<Kernels> {
 
   // --- Where to look ------------------------------------------------------------------------------------------------
 
-  // Whether it is known who the person is.
-  bool informed() const { return squaredNorm(pass_.person, d_) > 0; }
-
   // To where Gauss and Newton can go on. From the face of the person, whose pose and expressions are found; or else from
   // the mean face, by the model's own prior, with the identities that do most.
   FitFailure draft() {
     current_ = 0;
-    for (int i = 0; informed() && i < d_; ++i)
+    for (int i = 0; informed_ && i < d_; ++i)
       state().latents[i] = static_cast<Real>(pass_.link->mean[static_cast<size_t>(i)]);
     if (!this->evaluate(state(), evaluation())) return FitFailure::kBehindCamera;
     Descent descent = beginDescent(objective_.blur);
     descent.value = currentCost();
     const int identities = d_ < Base::kCoarseIdentities ? d_ : Base::kCoarseIdentities;
-    part_ = {informed() ? 0 : identities, this->isLarge() ? 0 : n_};
-    const int most = informed() ? kInformedIterations : kDraftIterations;
+    part_ = {informed_ ? 0 : identities, this->isLarge() ? 0 : n_};
+    const int most = informed_ ? kInformedIterations : kDraftIterations;
     for (; descent.iteration < most; ++descent.iteration) {
       if (sharpenObjective(options_.loss, &descent)) {
         objective_ = descent.objective;
@@ -130,6 +134,7 @@ class JointSolver : FitSolver<Kernels> {
     }
     objective_ = {options_.loss, 1};
     part_ = this->whole();
+    identityLast_ = true;
     return FitFailure::kNone;
   }
 
@@ -137,30 +142,30 @@ class JointSolver : FitSolver<Kernels> {
   FitFailure follow(FitSolution& solution) {
     current_ = 0;
     part_ = this->whole();
+    identityLast_ = true;
     objective_ = {options_.loss, 1};
     if (hasFactors()) {
       for (int i = 0; i < d_; ++i)
-        scratch_.step[sharedCount() + i] = static_cast<Real>(pass_.person[i] - to_.person[static_cast<size_t>(i)]);
+        scratch_.step[person_ + i] = static_cast<Real>(pass_.person[i] - to_.person[static_cast<size_t>(i)]);
       if (advance()) return FitFailure::kNone;
     }
     return refine(solution);
   }
 
-  // A step for the change of w behind the shared unknowns in `scratch_.step`; false where the image is not to be seen
-  // from there, or where it is too far.
+  // A step for the change of w that stands behind v in `scratch_.step`; false where the image is not to be seen from
+  // there, or where it is too far.
   bool advance() {
-    const int others = ownCount(), shared = sharedCount();
+    const int others = ownCount();
     const JointFactors<Real>& from = *factors();
     Real* s = scratch_.step.data();
-    Real* x = w_.inverse.data();
-    for (int i = 0; i < shared; ++i) s[i] = from.sharedRight[i];
-    Kernels::backward(from.shared.data(), shared + d_, shared, columns_, s);
+    Real* x = w_.step.data();
+    for (int i = 0; i < person_; ++i) s[i] = from.sharedRight[i];
+    Kernels::backward(from.shared.data(), person_ + d_, d_, columns_, s);
     for (int i = 0; i < others; ++i) x[i] = from.ownRight[i];
-    for (int i = 0; i < shared; ++i) x[others + i] = s[i];
-    for (int i = others + shared; i < w_.ld; ++i) x[i] = 0;
-    Kernels::backward(from.own.data(), others + shared, others, w_.ld, x);
-    for (int i = 0; i < w_.ld; ++i) w_.step[i] = 0;
-    for (int i = 0; i < others + shared; ++i) w_.step[from.order[static_cast<size_t>(i)]] = x[i];
+    if (image_) x[others - 1] -= Kernels::dotProduct(from.scaleRow.data(), s + person_, d_);
+    for (int i = 0; i < d_; ++i) x[others + i] = s[i];
+    for (int i = others + d_; i < w_.ld; ++i) x[i] = 0;
+    Kernels::backward(from.own.data(), others + d_, others, w_.ld, x);
     if (!(this->stepFraction() == 1)) return false;
     this->retract(state(), 1, w_.states[1 - current_]);
     if (!this->evaluate(w_.states[1 - current_], w_.evaluations[1 - current_])) return false;
@@ -172,9 +177,11 @@ class JointSolver : FitSolver<Kernels> {
   // given w, and the next step sees to it.
   FitFailure refine(FitSolution& solution) {
     this->rough_ = Kernels::kRough;
+    identityLast_ = false;
     if (current_ == 1) copyState(w_.states[1], w_.states[0]);
     this->minimise(solution);
     part_ = this->whole();
+    identityLast_ = true;
     objective_ = {options_.loss, 1};
     return solution.failure;
   }
@@ -232,13 +239,14 @@ class JointSolver : FitSolver<Kernels> {
     if (!(this->inverseRadius_ > 0)) return {};
     const Real* v = state().latents.data();
     const Real* c = w_.coefficientGradient.data();
+    const Real* g = w_.gradient.data() + this->identityColumn();
     const double squared = squaredNorm(v, d_);
     if (!(squared > 0)) return {};
     const ChartScalars s = this->chart(state());
     const double curvature = this->inverseRadius_ * this->inverseRadius_;
     double along = 0, flat = 0;
     for (int i = 0; i < d_; ++i) {
-      along += (static_cast<double>(w_.gradient[i]) - evaluation().identityPull[i]) * static_cast<double>(v[i]);
+      along += (static_cast<double>(g[i]) - evaluation().identityPull[i]) * static_cast<double>(v[i]);
       flat += static_cast<double>(c[i]) * static_cast<double>(v[i]);
     }
     // The gradient is sinc c + bend v.
@@ -255,7 +263,8 @@ class JointSolver : FitSolver<Kernels> {
   template <bool kMatrix>
   void freeSize() {
     if (!freesSize()) return;
-    const int s = scaleColumn(), nuisances = this->nuisanceColumn(), expressions = this->expressionColumn();
+    const int s = scaleColumn(), identity = this->identityColumn(), nuisances = this->nuisanceColumn(),
+              expressions = this->expressionColumn();
     const Real* latents = state().latents.data();
     const double more = growth() - 1;
     const auto add = [&](int i, double slope) {
@@ -264,7 +273,7 @@ class JointSolver : FitSolver<Kernels> {
         w_.hessian[i < s ? static_cast<long>(i) * w_.ld + s : static_cast<long>(s) * w_.ld + i] +=
             static_cast<Real>(slope);
     };
-    for (int i = 0; i < d_; ++i) add(i, evaluation().identityPull[i]);
+    for (int i = 0; i < d_; ++i) add(identity + i, evaluation().identityPull[i]);
     for (int i = 0; i < n_; ++i) add(nuisances + i, latents[basis_.nuisanceStart + i]);
     for (int i = 0; i < e_; ++i)
       add(expressions + i, this->expressionPrecision(i) *
@@ -299,21 +308,22 @@ class JointSolver : FitSolver<Kernels> {
     Base::combineRows(link.coupling.data(), offset, d_, scratch_.direct.data());
   }
 
-  // --- Elimination: unknowns in the order [pose and camera | nuisances | e | log s | v] --------------------------------
+  // --- Elimination: first all but v, the scale as the last of them, then v -------------------------------------------
 
-  int scaleColumn() const { return this->poseStart() + kScaleUnknown; }
-  int sharedCount() const { return d_ + (image_ ? 1 : 0); }
-  int ownCount() { return static_cast<int>(factors()->order.size()) - sharedCount(); }
+  int scaleColumn() const { return this->poseColumn(Base::kScaleUnknown); }
+  int ownCount() const { return this->identityColumn(); }
 
-  // The solver's unknowns in that order, without expressions that bounds hold where they are.
-  void decideOrder() {
-    std::vector<int>& order = factors()->order;
-    order.clear();
-    const int scale = image_ ? scaleColumn() : unknowns(), expressions = this->expressionColumn();
-    for (int i = d_; i < unknowns(); ++i)
-      if (i != scale && !(i >= expressions && isHeld(i - expressions))) order.push_back(i);
-    if (image_) order.push_back(scale);
-    for (int i = 0; i < d_; ++i) order.push_back(i);
+  // Leaves U of what is the image's own, and the Schur complement of the identity.
+  bool eliminateOwn() {
+    if (!factors()) scratch_.lend(&factors());
+    JointFactors<Real>& into = *factors();
+    for (int i = 0; i < e_; ++i) {
+      into.held[i] = isHeld(i);
+      if (into.held[i]) hold(this->expressionColumn() + i);
+    }
+    into.valid = Kernels::factor(w_.hessian.data(), ownCount() + d_, ownCount(), w_.ld);
+    into.takeSystem(&w_.hessian);
+    return into.valid;
   }
 
   bool isHeld(int expression) const {
@@ -322,96 +332,65 @@ class JointSolver : FitSolver<Kernels> {
     return (at == kAtLower && slope > 0) || (at == kAtUpper && slope < 0);
   }
 
-  // H in that order.
-  void arrange(Real* to) {
-    const int ld = w_.ld, others = ownCount(), scale = image_ ? scaleColumn() : unknowns();
-    const int* order = factors()->order.data();
-    const auto row = [&](int i) { return w_.hessian.data() + static_cast<long>(i) * ld; };
-    for (int k = 0; k < others; ++k) {
-      const Real* from = row(order[k]);
-      Real* out = to + static_cast<long>(k) * ld;
-      for (int l = k; l < others; ++l) out[l] = from[order[l]];
-      if (image_) out[others] = order[k] < scale ? from[scale] : row(scale)[order[k]];
-    }
-    Real* last = to + static_cast<long>(others) * ld + others;
-    if (image_) *last = row(scale)[scale];
-    const int skip = sharedCount() - d_;
-    for (int k = 0; k < others + skip; ++k) {
-      const Real* column = w_.hessian.data() + order[k];
-      Real* out = to + static_cast<long>(k) * ld + others + skip;
-      for (int i = 0; i < d_; ++i) out[i] = column[static_cast<long>(i) * ld];
-    }
-    for (int i = 0; i < d_; ++i) {
-      const Real* from = row(i);
-      Real* out = last + static_cast<long>(skip + i) * ld + skip;
-      for (int j = i; j < d_; ++j) out[j] = from[j];
-    }
+  // Takes an unknown out of H: its step will be zero.
+  void hold(int unknown) {
+    const int ld = w_.ld, n = ownCount() + d_;
+    Real* column = w_.hessian.data() + unknown;
+    for (int i = 0; i < unknown; ++i) column[static_cast<long>(i) * ld] = 0;
+    Real* row = w_.hessian.data() + static_cast<long>(unknown) * ld;
+    for (int i = unknown; i < n; ++i) row[i] = i == unknown ? 1 : 0;
   }
 
-  // Leaves U of what is the image's own, and the Schur complement of the scale and the identity.
-  bool eliminateOwn() {
-    const int ld = w_.ld, shared = sharedCount();
-    if (!factors()) scratch_.lend(&factors());
-    JointFactors<Real>& into = *factors();
-    decideOrder();
-    const int others = ownCount();
-    Real* h = w_.damped.data();
-    arrange(h);
-    if (!Kernels::factor(h, others + shared, others, ld)) return false;
-    copyFactor(h, others, ld, into.own.data());
-    const Real* left = h + static_cast<long>(others) * ld + others;
-    for (int i = 0; i < shared; ++i)
-      for (int j = i; j < shared; ++j)
-        into.schur[static_cast<size_t>(i) * into.schurColumns + j] = left[static_cast<long>(i) * ld + j];
-    into.valid = true;
-    return true;
-  }
-
-  // And U of these, with what the image says of w.
+  // And U of v, with what the image says of w.
   bool eliminateShared(const SphereBend& bend) {
-    const int shared = sharedCount();
+    JointFactors<Real>& into = *factors();
     couple(bend);
-    if (!Kernels::factor(scratch_.shared.data(), shared + d_, shared, columns_)) return false;
-    copyFactor(scratch_.shared.data(), shared, columns_, factors()->shared.data());
-    const Real* left = scratch_.shared.data() + static_cast<long>(shared) * columns_ + shared;
-    to_.information.resize(packedTriangle(d_));
-    double* out = to_.information.data();
-    for (int i = 0; i < d_; ++i)
-      for (int j = 0; j <= i; ++j) *out++ = static_cast<double>(left[static_cast<long>(j) * columns_ + i]);
+    if (!Kernels::factor(scratch_.shared.data(), person_ + d_, person_, columns_)) return false;
+    const Real* from = scratch_.shared.data();
+    for (int i = 0; i < d_; ++i, from += columns_) {
+      Real* to = into.shared.data() + static_cast<long>(i) * columns_;
+      for (int j = i / kRowSlack * kRowSlack; j < columns_; ++j) to[j] = from[j];
+    }
+    Real* SFM_RESTRICT out = into.information.data();
+    from = scratch_.shared.data() + static_cast<long>(person_) * columns_ + person_;
+    for (int i = 0; i < d_; out += d_ - i, from += columns_ + 1, ++i)
+      for (int j = 0; j < d_ - i; ++j) out[j] = from[j];
     return true;
   }
 
-  static void copyFactor(const Real* from, int rows, int columns, Real* to) {
-    for (int i = 0; i < rows; ++i, from += columns, to += columns)
-      for (int j = i / kRowSlack * kRowSlack; j < columns; ++j) to[j] = from[j];
+  // The normal matrix of [v | none | w], the rest eliminated: w begins a tile. The bend is as of now: it follows the residuals, which the rest of
+  // the matrix does not, and uncertainties follow it.
+  void couple(const SphereBend& bend) {
+    JointFactors<Real>& into = *factors();
+    const Real* latents = state().latents.data();
+    // The scale's row of U, for v and for w.
+    const long others = ownCount(), ld = w_.ld;
+    const Real* last = into.own.data() + (others - 1) * ld + others;
+    Real* scaleRow = into.scaleRow.data();
+    for (int j = 0; image_ && j < d_; ++j) scaleRow[j] = static_cast<Real>(scaleCoupling(j)) / last[-1];
+    for (int i = 0; i < d_; ++i) {
+      const Real* schur = into.own.data() + (others + i) * ld + others;
+      Real* out = scratch_.shared.data() + static_cast<long>(i) * columns_;
+      const Real along = static_cast<Real>(bend.rankOne * static_cast<double>(latents[i]));
+      for (int j = i; j < d_; ++j) out[j] = schur[j] + along * latents[j];
+      for (int j = d_; j < person_; ++j) out[j] = 0;
+      out[i] += static_cast<Real>(bend.across);
+      subtractScaled(pass_.link->coupling.data() + static_cast<size_t>(i) * d_, image_ ? last[i] : 0, scaleRow, -1, 0,
+                     out + person_);
+    }
+    for (int i = d_; i < person_; ++i) {
+      Real* out = scratch_.shared.data() + static_cast<long>(i) * columns_;
+      for (int j = i; j < person_ + d_; ++j) out[j] = j == i ? 1 : 0;
+    }
+    for (int i = 0; i < d_; ++i)
+      subtractScaled(pass_.link->person.data() + static_cast<size_t>(i) * d_, scaleRow[i], scaleRow, 1, i,
+                     scratch_.shared.data() + static_cast<long>(person_ + i) * columns_ + person_);
   }
 
-  // The normal matrix of [log s, v, w], the rest eliminated. The bend is as of now: it follows the residuals, which the
-  // rest of the matrix does not, and uncertainties follow it.
-  void couple(const SphereBend& bend) {
-    const PersonLink& link = *pass_.link;
-    const JointFactors<Real>& from = *factors();
-    const Real* latents = state().latents.data();
-    const int shared = sharedCount(), skip = shared - d_;
-    for (int i = 0; i < shared; ++i) {
-      const Real* schur = from.schur.data() + static_cast<size_t>(i) * from.schurColumns;
-      Real* out = scratch_.shared.data() + static_cast<long>(i) * columns_;
-      for (int j = i; j < shared; ++j) out[j] = schur[j];
-      const int v = i - skip;
-      if (v < 0) {
-        for (int j = 0; j < d_; ++j) out[shared + j] = static_cast<Real>(scaleCoupling(j));
-        continue;
-      }
-      const Real left = static_cast<Real>(bend.rankOne * static_cast<double>(latents[v]));
-      for (int j = v; j < d_; ++j) out[skip + j] += left * latents[j];
-      out[i] += static_cast<Real>(bend.across);
-      const double* coupling = link.coupling.data() + static_cast<size_t>(v) * d_;
-      for (int j = 0; j < d_; ++j) out[shared + j] = -static_cast<Real>(coupling[j]);
-    }
-    for (int i = 0; i < d_; ++i) {
-      Real* out = scratch_.shared.data() + static_cast<long>(shared + i) * columns_ + shared;
-      for (int j = i; j < d_; ++j) out[j] = static_cast<Real>(link.person[static_cast<size_t>(i) * d_ + j]);
-    }
+  // out = sign * from - scale * row, from the given place on.
+  void subtractScaled(const double* SFM_RESTRICT from, Real scale, const Real* SFM_RESTRICT row, int sign, int begin,
+                      Real* SFM_RESTRICT out) const {
+    for (int j = begin; j < d_; ++j) out[j] = static_cast<Real>(sign) * static_cast<Real>(from[j]) - scale * row[j];
   }
 
   double scaleCoupling(int i) const {
@@ -421,28 +400,31 @@ class JointSolver : FitSolver<Kernels> {
   // U^-T (-g), for the step to come; and what it promises, at this w.
   void reduce() {
     JointFactors<Real>& into = *factors();
-    const int others = ownCount(), shared = sharedCount(), expressions = this->expressionColumn();
+    const int others = ownCount(), expressions = this->expressionColumn();
     Real* b = into.ownRight.data();
-    for (int i = 0; i < w_.ld; ++i) {
-      const int from = i < others + shared ? into.order[static_cast<size_t>(i)] : -1;
-      const bool still = from < 0 || (from >= expressions && isHeld(from - expressions));
-      b[i] = still ? 0 : -w_.gradient[from];
-    }
-    Kernels::forward(into.own.data(), others + shared, others, w_.ld, b);
+    for (int i = 0; i < w_.ld; ++i) b[i] = i < others + d_ ? -w_.gradient[i] : 0;
+    for (int i = 0; i < e_; ++i)
+      if (into.held[i] || isHeld(i)) b[expressions + i] = 0;
+    Kernels::forward(into.own.data(), others + d_, others, w_.ld, b);
+    const Real scale = image_ ? b[others - 1] : 0;
     Real* s = into.sharedRight.data();
-    for (int i = 0; i < shared; ++i) s[i] = b[others + i];
-    for (int i = 0; i < d_; ++i) s[shared + i] = -static_cast<Real>(scratch_.direct[i]);
-    for (int i = shared + d_; i < columns_; ++i) s[i] = 0;
-    Kernels::forward(into.shared.data(), shared + d_, shared, columns_, s);
-    pending_ = 0.5 * (squaredNorm(b, others) + squaredNorm(s, shared));
-    gradient_ = s + shared;
+    for (int i = 0; i < columns_; ++i) s[i] = i < d_ ? b[others + i] : 0;
+    for (int i = 0; i < d_; ++i) s[person_ + i] = -static_cast<Real>(scratch_.direct[i]) - scale * into.scaleRow[i];
+    Kernels::forward(into.shared.data(), person_ + d_, d_, columns_, s);
+    pending_ = 0.5 * (squaredNorm(b, others) + squaredNorm(s, d_));
+    gradient_ = s + person_;
   }
 
   // --- What is left behind ------------------------------------------------------------------------------------------
 
   void keep(FitSolution& solution) {
+    to_.information = {};
+    if constexpr (sizeof(Real) == sizeof(float))
+      to_.information.single = factors()->information.data();
+    else
+      to_.information.twice = factors()->information.data();
     tellShift();
-    for (size_t i = 0; information_ && i < to_.information.size(); ++i) information_[i] = to_.information[i];
+    if (information_) packLower(d_, to_.information, information_);
     for (int i = 0; solution.gradient && i < d_; ++i) solution.gradient[i] = -static_cast<double>(gradient_[i]);
     solution.status = FitStatus::kConverged;
     solution.initialCost = valueHere() - pending_;
@@ -461,22 +443,22 @@ class JointSolver : FitSolver<Kernels> {
   void tellShift() {
     to_.shift.assign(static_cast<size_t>(d_), 0);
     double* SFM_RESTRICT shift = to_.shift.data();
-    for (int i = 0; i < d_; ++i) {
-      const double* SFM_RESTRICT row = to_.information.data() + packedTriangle(i);
+    const Real* SFM_RESTRICT row = factors()->information.data();
+    for (int i = 0; i < d_; row += d_ - i, ++i) {
       const double here = pass_.person[i];
-      for (int j = 0; j < i; ++j) shift[j] += row[j] * here;
-      shift[i] += static_cast<double>(gradient_[i]) + dotInLanes(row, pass_.person, i + 1);
+      for (int j = 1; j < d_ - i; ++j) shift[i + j] += static_cast<double>(row[j]) * here;
+      shift[i] += static_cast<double>(gradient_[i]) + dotInLanes(row, pass_.person + i, d_ - i);
     }
   }
 
   // In eight sums, which processors add up side by side.
-  static double dotInLanes(const double* a, const double* b, int n) {
+  static double dotInLanes(const Real* a, const double* b, int n) {
     constexpr int kLanes = 8;
     double lanes[kLanes] = {}, sum = 0;
     int i = 0;
     for (; i + kLanes <= n; i += kLanes)
-      for (int l = 0; l < kLanes; ++l) lanes[l] += a[i + l] * b[i + l];
-    for (; i < n; ++i) sum += a[i] * b[i];
+      for (int l = 0; l < kLanes; ++l) lanes[l] += static_cast<double>(a[i + l]) * b[i + l];
+    for (; i < n; ++i) sum += static_cast<double>(a[i]) * b[i];
     for (const double lane : lanes) sum += lane;
     return sum;
   }
@@ -486,22 +468,19 @@ class JointSolver : FitSolver<Kernels> {
     const double value = valueHere(), promised = pending_;
     if (promised > kSettled) {
       const int before = current_;
-      for (int i = 0; i < d_; ++i) scratch_.step[sharedCount() + i] = 0;
+      for (int i = 0; i < d_; ++i) scratch_.step[person_ + i] = 0;
       if (advance() && !(valueHere() <= value)) current_ = before;
       solution.iterations += 1;
     }
     solution.finalCost = valueHere();
     solution.status = promised <= kNear ? FitStatus::kConverged : FitStatus::kMaxIterations;
     // Of the identity's place on the sphere, see FitSolver::posteriorUncertainty.
-    const JointFactors<Real>& from = *factors();
-    const double trace =
-        Kernels::inverseTrace(from.shared.data(), sharedCount() - d_, sharedCount(), columns_, w_.inverse.data());
+    const double trace = Kernels::inverseTrace(factors()->shared.data(), 0, d_, columns_, w_.inverse.data());
     solution.uncertainty =
         sqrt(trace) * (this->inverseRadius_ > 0 ? this->inverseRadius_ : 1 / sqrt(static_cast<double>(d_)));
     if (!isfinite(solution.finalCost) || !isfinite(solution.uncertainty)) solution.failure = FitFailure::kNumerical;
   }
 
-  static constexpr int kScaleUnknown = 5;  // of an image's pose and camera: 3 rotation, p, q, log s[, log f]
   static constexpr int kDraftIterations = 4, kInformedIterations = 2;
   // What the image's own step still promises, in units of log-likelihood: from where on passes do not get there by
   // themselves, where the last one has to have come, and where there is no more to be had.
@@ -513,8 +492,10 @@ class JointSolver : FitSolver<Kernels> {
   const JointPass& pass_;
   JointImage& to_;
   const IdentityPrior prior_;
+  const int person_;  // where w stands behind v
   const int columns_;
   FitProblem problemHere_;
+  const bool informed_;  // whether it is known who the person is
   bool begun_ = false;  // whether an earlier pass has seen the image
   double* information_ = nullptr;
   const Real* gradient_ = nullptr;  // minus the gradient by w

@@ -23,7 +23,7 @@ enum PersonEvidenceNumber {
 
 // A piece of evidence of w [D], without the prior of w.
 struct PersonEvidence {
-  const double* information;  // S: [D(D+1)/2] lower triangle, row by row
+  UpperTriangle information;  // S
   const double* shift;  // h: [D]
 };
 
@@ -33,7 +33,7 @@ struct WeighedImage {
   double weight, scale;
 };
 
-// Others' evidence, and what it becomes with each of some images.
+// Others' evidence, in double precision, and what it becomes with each of some images.
 struct EvidenceToWeigh {
   PersonEvidence others;
   double prior;
@@ -62,10 +62,7 @@ class EvidenceScales {
     if (!Kernels::factor(system_.data(), d_, d_, ld_)) return false;
     Kernels::forward(system_.data(), d_, d_, ld_, right_.data());
     out[kEvidenceLikelihood] = 0.5 * squaredNorm(right_.data(), d_);
-    double normaliser = 0;
-    for (long i = 0; i < d_; ++i)
-      normaliser += 0.5 * log(prior) - log(static_cast<double>(system_[static_cast<size_t>(i * ld_ + i)]));
-    out[kEvidenceNormaliser] = normaliser;
+    out[kEvidenceNormaliser] = 0.5 * d_ * log(prior) - logDiagonal();
     if (!moments) return true;
     Kernels::backward(system_.data(), d_, d_, ld_, right_.data());
     out[kEvidenceSquaredMean] = squaredNorm(right_.data(), d_);
@@ -74,16 +71,38 @@ class EvidenceScales {
   }
 
  private:
-  // A and h, from the last coordinate to the first: a row of the lower triangle becomes one of the upper triangle then.
+  // The sum of the logarithms of U's diagonal, few at a time by their product: single numbers to the fifth power do not
+  // overflow.
+  double logDiagonal() const {
+    constexpr int kFactors = 5;
+    double sum = 0;
+    for (int i = 0; i < d_; i += kFactors) {
+      double product = 1;
+      for (long k = i; k < i + kFactors && k < d_; ++k)
+        product *= static_cast<double>(system_[static_cast<size_t>(k * ld_ + k)]);
+      sum += log(product);
+    }
+    return sum;
+  }
+
+  // A and h.
   void set(const PersonEvidence& others, const WeighedImage& image, double prior) {
+    const UpperTriangle& told = image.evidence.information;
+    told.twice ? set(others, told.twice, image, prior) : set(others, told.single, image, prior);
+  }
+
+  template <class Told>
+  void set(const PersonEvidence& others, const Told* told, const WeighedImage& image, double prior) {
+    const double* SFM_RESTRICT from = others.information.twice;
+    const Told* SFM_RESTRICT add = told;
     for (int i = 0; i < d_; ++i) {
-      const size_t begin = packedTriangle(i);
-      const double* SFM_RESTRICT from = others.information + begin;
-      const double* SFM_RESTRICT add = image.evidence.information + begin;
-      Real* SFM_RESTRICT last = system_.data() + static_cast<long>(d_ - 1 - i) * ld_ + d_ - 1;
-      for (int j = 0; j <= i; ++j) last[-j] = static_cast<Real>(from[j] + image.weight * add[j]);
-      last[-i] += static_cast<Real>(prior);
-      right_[static_cast<size_t>(d_ - 1 - i)] =
+      Real* SFM_RESTRICT row = system_.data() + static_cast<long>(i) * ld_ + i;
+      const int count = d_ - i;
+      for (int j = 0; j < count; ++j) row[j] = static_cast<Real>(from[j] + image.weight * static_cast<double>(add[j]));
+      row[0] += static_cast<Real>(prior);
+      from += count;
+      add += count;
+      right_[static_cast<size_t>(i)] =
           static_cast<Real>(others.shift[i] + image.weight * image.scale * image.evidence.shift[i]);
     }
   }

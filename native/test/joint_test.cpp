@@ -123,11 +123,14 @@ Evidence passOf(CpuBackend& backend, const Scene& scene, const Observation& obse
   CHECK(batch->records.data()[kRecordStatus] != static_cast<double>(FitStatus::kFailed));
   *images = batch->images;
   const JointImage& image = batch->images->images[0];
-  Evidence evidence{batch->records.data()[kRecordFinalCost], image.information, {}};
+  Evidence evidence{
+      batch->records.data()[kRecordFinalCost], std::vector<double>(packedTriangle(static_cast<int>(kD))), {}};
+  packLower(static_cast<int>(kD), image.information, evidence.information.data());
   // The shift is S w - g.
   for (size_t i = 0; i < kD; ++i) {
     double sum = -image.shift[i];
-    for (size_t j = 0; j < kD; ++j) sum += image.information[i >= j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i] * w[j];
+    for (size_t j = 0; j < kD; ++j)
+      sum += evidence.information[i >= j ? i * (i + 1) / 2 + j : j * (j + 1) / 2 + i] * w[j];
     evidence.gradient.push_back(sum);
   }
   return evidence;

@@ -15,7 +15,9 @@ struct SimdKernels {
   using Real = float;
   static constexpr bool kRough = false;  // see RoughKernels
   static constexpr int kTile = Vec::kLanes * Vec::kTileVectors;  // rows and columns of a register tile
-  static constexpr int kInverseColumns = 8 * Vec::kLanes;
+  // Of the inverse, in registers: as much as a tile takes.
+  static constexpr int kInverseRows = 4, kInverseVectors = kTile * Vec::kTileVectors / kInverseRows;
+  static constexpr int kInverseColumns = kInverseVectors * Vec::kLanes;
 
   // out[i] = rows[i][0..n) . x, for `count` rows of floats; n a multiple of 16, x padded with zeros.
   static void rowDots(const float* SFM_RESTRICT rows, int count, int stride, int n, const float* SFM_RESTRICT x,
@@ -261,47 +263,82 @@ struct SimdKernels {
   }
 
   // trace((U^T U)^-1) = the squared norm of U^-1, for the block of U from row and column `first` on. Strips of columns
-  // of the inverse are formed from the bottom up, a row's accumulators staying in registers; `strip` holds n rows of
-  // them.
+  // of the inverse are formed from the bottom up, some rows at a time, whose accumulators stay in registers; `strip` holds n
+  // rows of them.
   static double inverseTrace(const float* u, int first, int n, int ld, float* strip) {
-    constexpr int kVectors = kInverseColumns / Vec::kLanes;
     double trace = 0;
     for (int j0 = first; j0 < n; j0 += kInverseColumns) {
       // The inverse is upper triangular: rows below the strip's columns are zero, and so are columns left of the diagonal.
       const int last = j0 + kInverseColumns < n ? j0 + kInverseColumns : n;
-      const int end = (last - j0 + Vec::kLanes - 1) / Vec::kLanes;
+      const int vectors = (last - j0 + Vec::kLanes - 1) / Vec::kLanes;
       Vec squares = zero();
-      for (int i = last - 1; i >= first; --i) {
-        const float* row = u + static_cast<long>(i) * ld;
-        float* out = strip + static_cast<long>(i) * kInverseColumns;
-        const int begin = i < j0 ? 0 : (i - j0) / Vec::kLanes;
-        for (int j = 0; j < begin; ++j) store(out + j * Vec::kLanes, zero());
-        inverseRow<kVectors>(end - begin, row, i, last, out + begin * Vec::kLanes);
-        if (i >= j0) out[i - j0] = 1 / row[i];
-        for (int j = begin; j < end; ++j) {
-          const Vec x = load(out + j * Vec::kLanes);
-          squares = multiplyAdd(x, x, squares);
-        }
-      }
+      int i = last;
+      for (; (i - first) % kInverseRows != 0; --i) invertRows<1>(vectors, u, i - 1, j0, last, ld, strip, squares);
+      for (; i > first; i -= kInverseRows)
+        invertRows<kInverseRows>(vectors, u, i - kInverseRows, j0, last, ld, strip, squares);
       trace += static_cast<double>(sum(squares));
     }
     return trace;
   }
 
-  // `count` vectors of the inverse's row i, off the diagonal, from the rows below, at most `kMost`.
-  template <int kMost>
-  static SFM_ALWAYS_INLINE void inverseRow(int count, const float* row, int i, int last, float* out) {
+  // Rows i, i + 1, ... of the strip, that many vectors wide.
+  template <int kRows>
+  static SFM_ALWAYS_INLINE void invertRows(int vectors, const float* u, int i, int j0, int last, int ld, float* strip,
+                                           Vec& squares) {
+    const int zeros = i < j0 ? 0 : (i - j0) / Vec::kLanes;
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < zeros; ++v)
+        store(strip + static_cast<long>(i + r) * kInverseColumns + v * Vec::kLanes, zero());
+    invertRows<kRows, kInverseVectors>(vectors - zeros, u, i, j0 + zeros * Vec::kLanes, last, ld,
+                                       strip + zeros * Vec::kLanes, squares);
+  }
+
+  // The same for the columns from j0 on, at most `kMost` vectors of them.
+  template <int kRows, int kMost>
+  static SFM_ALWAYS_INLINE void invertRows(int vectors, const float* u, int i, int j0, int last, int ld, float* strip,
+                                           Vec& squares) {
     if constexpr (kMost > 1)
-      if (count < kMost) return inverseRow<kMost - 1>(count, row, i, last, out);
-    Vec s[kMost];
-    for (int j = 0; j < kMost; ++j) s[j] = zero();
-    const float* from = out + kInverseColumns;
-    for (int k = i + 1; k < last; ++k, from += kInverseColumns) {
-      const Vec f = broadcast(row[k]);
-      for (int j = 0; j < kMost; ++j) s[j] = negativeMultiplyAdd(f, load(from + j * Vec::kLanes), s[j]);
+      if (vectors < kMost) return invertRows<kRows, kMost - 1>(vectors, u, i, j0, last, ld, strip, squares);
+    u += static_cast<long>(i) * ld;
+    // U X = I, row by row, less what the rows below have in it.
+    Vec x[kRows][kMost];
+    for (int r = 0; r < kRows; ++r)
+      for (int v = 0; v < kMost; ++v) x[r][v] = unitVector(i + r - j0 - v * Vec::kLanes);
+    const float* below = strip + static_cast<long>(i + kRows) * kInverseColumns;
+    for (int k = i + kRows; k < last; ++k, below += kInverseColumns) {
+      Vec row[kMost];
+      for (int v = 0; v < kMost; ++v) row[v] = load(below + v * Vec::kLanes);
+      for (int r = 0; r < kRows; ++r) {
+        const Vec factor = broadcast(u[static_cast<long>(r) * ld + k]);
+        for (int v = 0; v < kMost; ++v) x[r][v] = negativeMultiplyAdd(factor, row[v], x[r][v]);
+      }
     }
-    const Vec inverse = broadcast(1 / row[i]);
-    for (int j = 0; j < kMost; ++j) store(out + j * Vec::kLanes, multiply(inverse, s[j]));
+    SFM_UNROLLED
+    for (int r = kRows - 1; r >= 0; --r) {
+      const float* row = u + static_cast<long>(r) * ld + i;
+      SFM_UNROLLED
+      for (int k = r + 1; k < kRows; ++k) {
+        const Vec factor = broadcast(row[k]);
+        for (int v = 0; v < kMost; ++v) x[r][v] = negativeMultiplyAdd(factor, x[k][v], x[r][v]);
+      }
+      const Vec inverse = broadcast(1 / row[r]);
+      float* out = strip + static_cast<long>(i + r) * kInverseColumns;
+      for (int v = 0; v < kMost; ++v) {
+        x[r][v] = multiply(inverse, x[r][v]);
+        squares = multiplyAdd(x[r][v], x[r][v], squares);
+        store(out + v * Vec::kLanes, x[r][v]);
+      }
+    }
+  }
+
+  // 1 at that place, 0 elsewhere, and everywhere where the place is not the vector's.
+  static SFM_ALWAYS_INLINE Vec unitVector(int place) {
+    struct Unit {
+      float numbers[2 * Vec::kLanes] = {};
+      constexpr Unit() { numbers[Vec::kLanes] = 1; }
+    };
+    static constexpr Unit kUnit;
+    return place >= 0 && place < Vec::kLanes ? load(kUnit.numbers + Vec::kLanes - place) : zero();
   }
 };
 
