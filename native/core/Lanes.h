@@ -8,6 +8,7 @@ namespace {
 
 // A thread alone.
 struct OneLane {
+  static constexpr bool kSumsPose = false;  // see core/PoseStart.h
   static int first() { return 0; }
   static int stride() { return 1; }
   static void sum(double*, int) {}

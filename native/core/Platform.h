@@ -27,6 +27,13 @@
 #define SFM_NEVER_INLINE __attribute__((noinline))
 #endif
 
+// Before a loop of rounds that have nothing to do with each other.
+#if defined(__GNUC__) && !defined(__clang__)
+#define SFM_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define SFM_INDEPENDENT
+#endif
+
 // Before a loop of at most 16 rounds over what is to stay in registers, each round of its own code.
 #if defined(__clang__)
 #define SFM_UNROLLED _Pragma("clang loop unroll(full)")

@@ -139,6 +139,12 @@ SFM_HD bool solveSmall(double* a, double* b, int n) {
 constexpr int kStartLandmarks = 64;
 SFM_HD int startStep(int count) { return count < 2 * kStartLandmarks ? 1 : count / kStartLandmarks; }
 
+// The normal equations of the pose, H's lower triangle and -g, with a robust cost and the weights, as sums over landmarks.
+// Lanes that have a way of their own to them have kSumsPose, and a function sumPose (cpu/PoseBlock.h).
+struct PoseSystem {
+  double h[36], g[6], cost, total;
+};
+
 // Gauss-Newton on the six numbers of the pose with Student-t weights of a generous width (the mean face is a few mm off
 // everywhere). Returns a robust cost per unit of weight (0 to 1) of the best pose seen, which `pose` then holds;
 // infinity if it lies behind the camera.
@@ -152,35 +158,43 @@ SFM_HD double refinePose(const Lanes& lanes, const Points& points, int count, do
     double h[36] = {0}, g[6] = {0};
     double cost = 0, total = 0;
     const double scale = exp(current.logScale);
-    const int every = startStep(count);
-    for (int i = lanes.first() * every; i < count; i += lanes.stride() * every) {
-      const PosePoint& point = points[i];
-      if (point.weight == 0) continue;
-      double x[3];
-      for (int a = 0; a < 3; ++a)
-        x[a] = current.rotation[3 * a] * point.model[0] + current.rotation[3 * a + 1] * point.model[1] +
-               current.rotation[3 * a + 2] * point.model[2];
-      const Projection at = project(scale, inverseFocal, current.p, current.q, x);
-      if (!(at.depth > kMinimumDepth)) {
-        cost = HUGE_VAL;
-        break;
-      }
-      const double r[2] = {at.u - point.observed[0], at.v - point.observed[1]};
-      const double q = (r[0] * r[0] + r[1] * r[1]) / (width * width);
-      cost += point.weight * q / (4 + q);
-      total += point.weight;
-      const double w = point.weight / (4 + q);
-      double jx[6], jc[8];
-      projectionJacobian(scale, inverseFocal, at, jx);
-      cameraJacobian(scale, inverseFocal, x, at, jc);
-      for (int a = 0; a < 2; ++a) {
-        // d(u)/d(omega) = (X x du/dX)
-        double row[6];
-        cross(x, jx + 3 * a, row);
-        for (int c = 0; c < 3; ++c) row[3 + c] = jc[4 * a + c];
-        for (int c = 0; c < 6; ++c) {
-          g[c] -= w * row[c] * r[a];
-          for (int d = 0; d <= c; ++d) h[6 * c + d] += w * row[c] * row[d];
+    if constexpr (Lanes::kSumsPose) {
+      const PoseSystem sums = sumPose(lanes, points, count, current, scale, inverseFocal, width);
+      for (int i = 0; i < 36; ++i) h[i] = sums.h[i];
+      for (int c = 0; c < 6; ++c) g[c] = sums.g[c];
+      cost = sums.cost;
+      total = sums.total;
+    } else {
+      const int every = startStep(count);
+      for (int i = lanes.first() * every; i < count; i += lanes.stride() * every) {
+        const PosePoint& point = points[i];
+        if (point.weight == 0) continue;
+        double x[3];
+        for (int a = 0; a < 3; ++a)
+          x[a] = current.rotation[3 * a] * point.model[0] + current.rotation[3 * a + 1] * point.model[1] +
+                 current.rotation[3 * a + 2] * point.model[2];
+        const Projection at = project(scale, inverseFocal, current.p, current.q, x);
+        if (!(at.depth > kMinimumDepth)) {
+          cost = HUGE_VAL;
+          break;
+        }
+        const double r[2] = {at.u - point.observed[0], at.v - point.observed[1]};
+        const double q = (r[0] * r[0] + r[1] * r[1]) / (width * width);
+        cost += point.weight * q / (4 + q);
+        total += point.weight;
+        const double w = point.weight / (4 + q);
+        double jx[6], jc[8];
+        projectionJacobian(scale, inverseFocal, at, jx);
+        cameraJacobian(scale, inverseFocal, x, at, jc);
+        for (int a = 0; a < 2; ++a) {
+          // d(u)/d(omega) = (X x du/dX)
+          double row[6];
+          cross(x, jx + 3 * a, row);
+          for (int c = 0; c < 3; ++c) row[3 + c] = jc[4 * a + c];
+          for (int c = 0; c < 6; ++c) {
+            g[c] -= w * row[c] * r[a];
+            for (int d = 0; d <= c; ++d) h[6 * c + d] += w * row[c] * row[d];
+          }
         }
       }
     }

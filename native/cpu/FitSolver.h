@@ -109,7 +109,8 @@ class FitSolver {
         for (int i = 0; i < activeCount_; ++i) points[i].observed[a] -= state.camera.principal[a];
         moments.observed[a] -= state.camera.principal[a];
       }
-      failure = problem_->seed ? FitFailure::kNone : startImage(OneLane(), points, activeCount_, moments, &state);
+      failure = problem_->seed ? FitFailure::kNone
+                               : startImage(typename Kernels::Lanes(), points, activeCount_, moments, &state);
       if (failure != FitFailure::kNone) return failure;
     } else if (!problem_->seed) {
       startScan(moments, &state);

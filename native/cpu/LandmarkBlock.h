@@ -5,12 +5,6 @@
 #include "core/FitPose.h"
 #include "core/LandmarkRows.h"
 
-#if defined(__GNUC__) && !defined(__clang__)
-#define SFM_INDEPENDENT _Pragma("GCC ivdep")
-#else
-#define SFM_INDEPENDENT
-#endif
-
 namespace sfm {
 namespace {
 

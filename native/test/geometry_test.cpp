@@ -5,6 +5,7 @@
 #include "core/FaceModel.h"
 #include "core/PoseStart.h"
 #include "core/Rotation.h"
+#include "cpu/PoseBlock.h"
 #include "test/Check.h"
 #include "test/Random.h"
 #include "test/SyntheticModel.h"
@@ -399,6 +400,7 @@ PoseCase poseCase(const std::vector<SurfacePoint>& landmarks, const FaceModel& m
 }
 
 // The better of the two depth interpretations, as a fit starts.
+template <class Lanes = OneLane>
 ImagePose bestStart(const PoseCase& c, int steps, double* cost) {
   const PoseMoments moments = poseMoments(OneLane(), c.points.data(), static_cast<int>(c.points.size()), 2);
   ImagePose best = {};
@@ -406,7 +408,7 @@ ImagePose bestStart(const PoseCase& c, int steps, double* cost) {
   for (const bool reversed : {false, true}) {
     ImagePose pose = affinePose(moments, reversed);
     const double value =
-        refinePose(OneLane(), c.points.data(), static_cast<int>(c.points.size()), c.inverseFocal, 4, steps, &pose);
+        refinePose(Lanes(), c.points.data(), static_cast<int>(c.points.size()), c.inverseFocal, 4, steps, &pose);
     if (!(value < *cost)) continue;
     *cost = value;
     best = pose;
@@ -445,6 +447,13 @@ CASE(pose_of_an_exact_face_is_found_in_any_attitude) {
           const ImagePose few = bestStart(c, 4, &cost);
           fewWorst = std::max(fewWorst, angleBetween(few.rotation, c.rotation));
           CHECK_AT_MOST(angleBetween(few.rotation, c.rotation), 1e-5);
+          double sameCost;
+          const ImagePose same = bestStart<VectorLane>(c, 4, &sameCost);
+          CHECK_NEAR(sameCost, cost, 1e-12);
+          CHECK_AT_MOST(angleBetween(same.rotation, few.rotation), 1e-9);
+          CHECK_NEAR(same.p, few.p, 1e-8);
+          CHECK_NEAR(same.q, few.q, 1e-8);
+          CHECK_NEAR(same.logScale, few.logScale, 1e-10);
           const ImagePose many = bestStart(c, 20, &cost);
           manyWorst = std::max(manyWorst, angleBetween(many.rotation, c.rotation));
           CHECK_AT_MOST(rotationDefect(many.rotation), 1e-14);
@@ -466,6 +475,7 @@ CASE(pose_behind_the_camera_costs_infinity) {
   for (int i = 0; i < 10; ++i) points.push_back({{normal(), normal(), i % 2 ? 5.0 : -5.0}, {normal(), normal(), 0}, 1});
   ImagePose pose = {{1, 0, 0, 0, 1, 0, 0, 0, 1}, 0, 0, std::log(10)};
   CHECK_EQUAL(refinePose(OneLane(), points.data(), 10, 1.0, 4, 4, &pose), HUGE_VAL);
+  CHECK_EQUAL(refinePose(VectorLane(), points.data(), 10, 1.0, 4, 4, &pose), HUGE_VAL);
 }
 
 CASE(small_systems_are_solved_or_refused) {

@@ -7,12 +7,14 @@
 #include <math.h>
 
 #include "core/Platform.h"
+#include "cpu/PoseBlock.h"
 
 namespace sfm {
 namespace {
 
 struct SimdKernels {
   using Real = float;
+  using Lanes = VectorLane;
   static constexpr bool kRough = false;  // see RoughKernels
   static constexpr int kTile = Vec::kLanes * Vec::kTileVectors;  // rows and columns of a register tile
   // Of the inverse, in registers: as much as a tile takes.

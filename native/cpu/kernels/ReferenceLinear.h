@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/Lanes.h"
 #include "core/Platform.h"
 
 namespace sfm {
@@ -10,6 +11,7 @@ namespace {
 
 struct ReferenceKernels {
   using Real = double;
+  using Lanes = OneLane;
   static constexpr bool kRough = false;
 
   static void rowDots(const float* rows, int count, int stride, int n, const double* x, double* out) {

@@ -10,6 +10,7 @@ constexpr int kStartThreads = 128;
 // A warp's lanes, as core/Lanes.h wants them.
 class WarpLanes {
  public:
+  static constexpr bool kSumsPose = false;
   __host__ __device__ explicit WarpLanes(int lane) : lane_(lane) {}
   __host__ __device__ int first() const { return lane_; }
   __host__ __device__ static int stride() { return 32; }
