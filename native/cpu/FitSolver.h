@@ -139,16 +139,34 @@ class FitSolver {
 
   static constexpr double kLargestProduct = 1e100;  // of what robustCost takes the logarithm of
 
-  // Predictions and residuals of a state; false where a landmark falls behind the camera or a number overflows.
-  bool evaluate(const FitState<Real>& state, FitEvaluation<Real>& out) {
+  // Of a step from the current state.
+  bool evaluateTrial(const FitState<Real>& trial, FitEvaluation<Real>& out) {
+    const bool held = part_.identities == 0 && sameIdentity(trial, w_.states[current_]);
+    return evaluate(trial, out, held ? &w_.evaluations[current_] : nullptr);
+  }
+
+  bool sameIdentity(const FitState<Real>& a, const FitState<Real>& b) const {
+    for (int i = 0; i < d_; ++i)
+      if (a.latents[i] != b.latents[i]) return false;
+    return true;
+  }
+
+  // Predictions and residuals of a state; false where a landmark falls behind the camera or a number overflows. `known`: of
+  // one that has the same identity.
+  bool evaluate(const FitState<Real>& state, FitEvaluation<Real>& out, const FitEvaluation<Real>* known = nullptr) {
     const int rows = 3 * basis_.landmarkCount;
     const Real* latents = state.latents.data();
-    Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, basis_.nuisanceStart, latents, out.identityPart.data());
+    if (known) {
+      for (int i = 0; i < rows; ++i) out.identityPart[i] = known->identityPart[i];
+      for (int i = 0; i < d_; ++i) out.identityPull[i] = known->identityPull[i];
+    } else {
+      Kernels::rowDots(basis_.rows.data(), rows, basis_.stride, basis_.nuisanceStart, latents, out.identityPart.data());
+      pullIdentity(latents, out.identityPull.data());
+    }
     const int start = n_ > 0 ? basis_.nuisanceStart : basis_.expressionStart;
     if (basis_.nuisanceStart < basis_.stride)
       Kernels::rowDots(basis_.rows.data() + start, rows, basis_.stride, basis_.stride - start, latents + start,
                        w_.linearPart.data());
-    pullIdentity(latents, out.identityPull.data());
     const ChartScalars s = chart(state);
     const Sight sight = sightOf(state);
     bool valid = true;
@@ -664,7 +682,7 @@ class FitSolver {
     FitState<Real>& trial = w_.states[1 - current_];
     const double fraction = stepFraction(), predicted = predictedDecrease(fraction), value = descent->value;
     retract(state, fraction, trial);
-    const bool valid = evaluate(trial, w_.evaluations[1 - current_]);
+    const bool valid = evaluateTrial(trial, w_.evaluations[1 - current_]);
     const double trialValue = valid ? cost(trial, w_.evaluations[1 - current_]) : HUGE_VAL;
     const bool accepted = judgeStep(options_.costTolerance, predicted, trialValue, descent);
     gain_ = accepted && fraction == 1 ? (value - trialValue) / predicted : 0;
@@ -843,7 +861,7 @@ class FitSolver {
       if (!solveStep(state, kDamping)) return;
       FitState<Real>& trial = w_.states[1 - current_];
       retract(state, stepFraction(), trial);
-      if (!evaluate(trial, w_.evaluations[1 - current_])) return;
+      if (!evaluateTrial(trial, w_.evaluations[1 - current_])) return;
       const double trialValue = cost(trial, w_.evaluations[1 - current_]);
       if (!(trialValue < value)) return;
       current_ = 1 - current_;
