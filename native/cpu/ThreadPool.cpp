@@ -11,6 +11,11 @@
 
 namespace sfm {
 
+namespace {
+// Longer than it takes to hand a result to JavaScript and to get the next face from there.
+constexpr std::chrono::microseconds kPatience(250);
+}  // namespace
+
 struct ThreadPool::Running {
   explicit Running(Job j) : job(std::move(j)), remaining(job.taskCount) {}
   Job job;
@@ -55,6 +60,7 @@ void ThreadPool::submit(Job job) {
       throw Error(ErrorCode::QUEUE_FULL,
                   "the queue holds " + std::to_string(queueLimit_) + " calls already: wait for some of them");
     queue_.push_back(std::move(running));
+    waiting_.store(queue_.size(), std::memory_order_relaxed);
   }
   if (tasks == 1)
     wake_.notify_one();
@@ -75,17 +81,33 @@ void ThreadPool::execute(Running& running, int task, int worker, bool skip) {
 
 void ThreadPool::work(int worker) {
   std::unique_lock<std::mutex> lock(mutex_);
+  bool soon = false;  // whether the last call came soon after the one before
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty() && !stopping_) {
+      const Clock::time_point since = Clock::now();
+      if (soon) {
+        lock.unlock();
+        awaitCall(since + kPatience);
+        lock.lock();
+      }
+      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      soon = Clock::now() - since < kPatience;
+    }
     if (queue_.empty()) return;
     const std::shared_ptr<Running> running = queue_.front();
     const int task = running->next++;
     if (running->next == running->job.taskCount) queue_.pop_front();
+    waiting_.store(queue_.size(), std::memory_order_relaxed);
     const bool skip = stopping_;
     lock.unlock();
     execute(*running, task, worker, skip);
     lock.lock();
   }
+}
+
+// Who asks for one face after the other has the next one sooner than a sleeping thread is awake.
+void ThreadPool::awaitCall(Clock::time_point end) const {
+  while (waiting_.load(std::memory_order_relaxed) == 0 && Clock::now() < end) std::this_thread::yield();
 }
 
 int ThreadPool::availableParallelism() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -36,8 +37,10 @@ class ThreadPool {
   static int availableParallelism();
 
  private:
+  using Clock = std::chrono::steady_clock;
   struct Running;
   void work(int worker);
+  void awaitCall(Clock::time_point end) const;
   void stop();
   static void execute(Running& running, int task, int worker, bool skip);
 
@@ -45,6 +48,7 @@ class ThreadPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::shared_ptr<Running>> queue_;
+  std::atomic<size_t> waiting_{0};  // its length, for those who look without the mutex
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
