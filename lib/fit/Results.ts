@@ -2,7 +2,7 @@ import { SfmError } from '../errors.js'
 import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits } from '../native.js'
 import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
-import type { ObservationLabel } from './Observation.js'
+import type { FaceInfo, ImageInfo, ObservationLabel } from './Observation.js'
 import { type Posterior, triangle } from './Posterior.js'
 import { personPosterior } from './personPosterior.js'
 import { posteriorToJson } from './posteriorJson.js'
@@ -69,6 +69,9 @@ function noExpression(names: readonly string[]): Record<string, number> {
 
 const expressionsOf = new WeakMap<readonly string[], Record<string, number>>()
 
+/** What was fitted: landmarks of an image, by a camera of either kind, or of a scan. */
+type Space = 'perspective' | 'weak' | 'scan'
+
 /** The sizes of the arrays of one result. */
 export interface ResultSizes {
   identityCount: number
@@ -92,62 +95,62 @@ export function resultOf(
   sizes: ResultSizes,
   landmarkCount: number,
   label: ObservationLabel,
-  space: 'perspective' | 'weak' | 'scan',
+  space: Space,
   withPosterior: boolean,
 ): FitResult {
-  const record = records.subarray(i * RECORD.size, (i + 1) * RECORD.size)
-  const at = (place: number) => record[place] as number
+  // Numbers one after the other, by their places: a view of the record would be one more object for each result.
+  const from = i * RECORD.size
+  const at = (place: number) => records[from + place] as number
   const status = STATUS[at(RECORD.status)]
   if (status === undefined) throw new SfmError('INTERNAL', 'the native side returned an unknown status')
   const failed = status === 'failed'
-
-  const D = sizes.embeddingCount
-  const posteriorSize = withPosterior ? triangle(D) + D : 0
-  let offset = i * (sizes.identityCount + D + sizes.expressionNames.length + 2 * landmarkCount + posteriorSize)
-  // Copies: a caller who keeps one result must not keep a batch.
-  const take = (count: number) => {
-    offset += count
-    return arrays.slice(offset - count, offset)
-  }
-  const identity = take(sizes.identityCount)
-  const embedding = take(sizes.embeddingCount)
-  const expressionValues = take(sizes.expressionNames.length)
-  const residuals = take(landmarkCount)
-  const weights = take(landmarkCount)
-  const posterior: Posterior | undefined =
-    withPosterior && !failed ? posteriorOf({ information: take(triangle(D)), shift: take(D) }, sizes) : undefined
-  const outliers: number[] = []
-  for (let l = 0; l < landmarkCount; l++) if ((weights[l] as number) < OUTLIER_WEIGHT) outliers.push(l)
-  const expression = { ...noExpression(sizes.expressionNames) }
-  for (let e = 0; e < expressionValues.length; e++)
-    expression[sizes.expressionNames[e] as string] = expressionValues[e] as number
-
   const usable = at(RECORD.usable) === 1
-  return Result.of({
-    ...label,
-    ...(sizes.reference && { model: sizes.reference }),
+
+  const { identityCount: K, embeddingCount: D, expressionNames } = sizes
+  const E = expressionNames.length
+  const posteriorSize = withPosterior ? triangle(D) + D : 0
+  const begin = i * (K + D + E + 2 * landmarkCount + posteriorSize)
+  const weights = begin + K + D + E + landmarkCount
+  const end = weights + landmarkCount
+  // Copies: a caller who keeps a result must not keep a batch, and who keeps an embedding not a result.
+  const expressionValues = arrays.slice(begin + K + D, begin + K + D + E)
+  const expression = { ...noExpression(expressionNames) }
+  for (let e = 0; e < E; e++) expression[expressionNames[e] as string] = expressionValues[e] as number
+  const outliers: number[] = []
+  for (let l = 0; l < landmarkCount; l++) if ((arrays[weights + l] as number) < OUTLIER_WEIGHT) outliers.push(l)
+
+  return new Result(label, sizes.reference, {
     status,
     usable,
     message: message(status, usable, at(RECORD.failure), at(RECORD.iterations)),
     iterations: at(RECORD.iterations),
     rmse: failed ? null : at(RECORD.rmse),
     cost: failed ? null : { initial: at(RECORD.initialCost), final: at(RECORD.finalCost) },
-    identity,
-    embedding,
+    identity: arrays.slice(begin, begin + K),
+    embedding: arrays.slice(begin + K, begin + K + D),
     expression,
     expressionValues,
     pose: failed
       ? noPose()
       : poseOf(
-          record.slice(RECORD.rotation, RECORD.rotation + 9),
-          record.slice(RECORD.translation, RECORD.translation + 3),
+          records.slice(from + RECORD.rotation, from + RECORD.rotation + 9),
+          records.slice(from + RECORD.translation, from + RECORD.translation + 3),
           space === 'scan',
         ),
-    camera: failed ? null : cameraOf(record, space),
-    residuals,
+    camera: failed ? null : cameraOf(at, space),
+    residuals: arrays.slice(weights - landmarkCount, weights),
     outliers,
     identity_uncertainty: failed ? null : at(RECORD.uncertainty),
-    ...(posterior && { posterior }),
+    posterior:
+      withPosterior && !failed
+        ? posteriorOf(
+            {
+              information: arrays.slice(end, end + triangle(D)),
+              shift: arrays.slice(end + triangle(D), end + posteriorSize),
+            },
+            sizes,
+          )
+        : undefined,
   })
 }
 
@@ -192,18 +195,68 @@ export function poseOf(rotation: Float64Array, translation: Float64Array, scan: 
   }
 }
 
-function cameraOf(record: Float64Array, space: 'perspective' | 'weak' | 'scan'): Camera | null {
+function cameraOf(at: (place: number) => number, space: Space): Camera | null {
   if (space === 'scan') return null
-  const principal: [number, number] = [record[RECORD.principal] as number, record[RECORD.principal + 1] as number]
+  const principal: [number, number] = [at(RECORD.principal), at(RECORD.principal + 1)]
   return space === 'weak'
-    ? { type: 'weak', scale: record[RECORD.scale] as number, principal }
-    : { type: 'perspective', focal: record[RECORD.focal] as number, principal }
+    ? { type: 'weak', scale: at(RECORD.scale), principal }
+    : { type: 'perspective', focal: at(RECORD.focal), principal }
 }
 
-/** Gives a result its JSON form without making that a field of it. */
-class Result {
-  static of(fields: Omit<FitResult, 'toJSON'>): FitResult {
-    return Object.assign(new Result(), fields)
+/** What a fit finds, of which a result consists beside its labels. */
+type Fitted = Omit<FitResult, keyof ObservationLabel | 'model' | 'posterior' | 'files' | 'toJSON'> & {
+  posterior: Posterior | undefined
+}
+
+/**
+ * A result, whose JSON form is no field of it. Fields are set one by one and in one order, so that engines keep all results in
+ * one shape: spreading labels and fields into an object took longer than everything else about a result.
+ */
+class Result implements FitResult {
+  declare id?: string
+  declare subject?: string
+  declare image?: ImageInfo
+  declare face?: FaceInfo
+  declare model?: ModelReference
+  declare posterior?: Posterior
+  declare status: FitStatus
+  declare usable: boolean
+  declare message: string
+  declare iterations: number
+  declare rmse: number | null
+  declare cost: FitResult['cost']
+  declare identity: Float32Array
+  declare embedding: Float32Array
+  declare expression: Record<string, number>
+  declare expressionValues: Float32Array
+  declare pose: Pose
+  declare camera: Camera | null
+  declare residuals: Float32Array
+  declare outliers: number[]
+  declare identity_uncertainty: number | null
+
+  constructor({ id, subject, image, face }: ObservationLabel, model: ModelReference | undefined, fitted: Fitted) {
+    if (id !== undefined) this.id = id
+    if (subject !== undefined) this.subject = subject
+    if (image !== undefined) this.image = image
+    if (face !== undefined) this.face = face
+    if (model !== undefined) this.model = model
+    this.status = fitted.status
+    this.usable = fitted.usable
+    this.message = fitted.message
+    this.iterations = fitted.iterations
+    this.rmse = fitted.rmse
+    this.cost = fitted.cost
+    this.identity = fitted.identity
+    this.embedding = fitted.embedding
+    this.expression = fitted.expression
+    this.expressionValues = fitted.expressionValues
+    this.pose = fitted.pose
+    this.camera = fitted.camera
+    this.residuals = fitted.residuals
+    this.outliers = fitted.outliers
+    this.identity_uncertainty = fitted.identity_uncertainty
+    if (fitted.posterior !== undefined) this.posterior = fitted.posterior
   }
 
   toJSON(this: FitResult): Record<string, unknown> {

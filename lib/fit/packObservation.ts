@@ -95,15 +95,20 @@ function packPoints(
     }
     if (!Array.isArray(point) || point.length !== dimensions)
       throw invalidArgument(`${name}[${i}]`, dimensions === 2 ? '[x, y] or null' : '[x, y, z] or null', point)
-    for (let axis = 0; axis < dimensions; axis++) {
-      const value = point[axis]
-      if (!Number.isFinite(value)) throw invalidArgument(`${name}[${i}][${axis}]`, 'a finite number', value)
-      points[i * dimensions + axis] = value
-    }
+    const x = point[0] as number
+    const y = point[1] as number
+    points[i * dimensions] = finite(x, name, i, 0)
+    points[i * dimensions + 1] = finite(y, name, i, 1)
+    if (dimensions === 3) points[i * 3 + 2] = finite(point[2] as number, name, i, 2)
   }
   // Without a single point there is nothing to tell the kind by, and nothing to fit: an image's will do.
   if (dimensions === 0) return { dimensions: 2, points: new Float64Array(count * 2).fill(Number.NaN) }
   return { dimensions: dimensions as 2 | 3, points }
+}
+
+function finite(value: number, name: string, point: number, axis: number): number {
+  if (!Number.isFinite(value)) throw invalidArgument(`${name}[${point}][${axis}]`, 'a finite number', value)
+  return value
 }
 
 function packFlat(
