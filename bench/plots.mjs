@@ -4,7 +4,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { lineChart } from '../dist/plots/index.js'
 
-/** Faces a second that fp32 arithmetic and plain stores allow, whichever is less: the basis is read once for many. */
+/**
+ * Faces a second that fp32 arithmetic and plain stores allow whoever multiplies every column for every vertex, whichever is
+ * less: the basis is read once for many.
+ */
 const roofline = ({ gflops, storeGBps }, numbers, columns) =>
   Math.min((gflops * 1e9) / (2 * numbers * columns), (storeGBps * 1e9) / (4 * numbers))
 
@@ -32,7 +35,7 @@ function overBatch({ decode, kernels, numbers }) {
     .filter(({ points }) => points.length > 0)
   const [first, last] = [decode.rows[0].batch, decode.rows.at(-1).batch]
   const roof = kernels && {
-    name: "the machine's arithmetic",
+    name: "the machine's arithmetic, full product",
     reference: true,
     points: [first, last].map((x) => ({ x, y: thousands(roofline(kernels.limits, numbers, decode.columns)) })),
   }
@@ -50,7 +53,7 @@ function overLatents({ decode, kernels, numbers }) {
   const limits = kernels?.limits
   const points = rows.map(({ columns, batch, time }) => ({ ...spread(batch, time), x: columns }))
   const roof = limits && {
-    name: "the machine's arithmetic",
+    name: "the machine's arithmetic, full product",
     reference: true,
     points: rows.map(({ columns }) => ({ x: columns, y: thousands(roofline(limits, numbers, columns)) })),
   }

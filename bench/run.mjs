@@ -59,14 +59,8 @@ if (kernels) {
   )
   table(
     `The decoder's kernels without JavaScript around, ${kernels.columns} columns, ms: median (min-max)`,
-    ['batch', 'instruction set', 'stores', 'time', 'GFLOP/s'],
-    kernels.decode.map((row) => [
-      row.batch,
-      row.instructionSet,
-      row.streamed ? 'streaming' : 'plain',
-      spread(row.milliseconds),
-      one(row.gflops),
-    ]),
+    ['batch', 'instruction set', 'way', 'time', 'GFLOP/s'],
+    kernels.decode.map((row) => [row.batch, row.instructionSet, row.way, spread(row.milliseconds), one(row.gflops)]),
   )
 }
 
@@ -81,7 +75,7 @@ const ratio = (a, b) => `${(a / b).toFixed(2)}x`
 const ours = ({ sync, async }) => Math.min(sync.median, async.median)
 table(
   `Decoding ${vertexCount} vertices from ${identityCount} + ${expressionCount} latents, one thread, ms: median (min-max)`,
-  ['batch', 'decodeSync', 'decode', ...PEERS, 'GFLOP/s', 'faces/s'],
+  ['batch', 'decodeSync', 'decode', ...PEERS, 'GFLOP/s of a full product', 'faces/s'],
   decode.rows.map(({ batch, times, gflops }) => [
     batch,
     spread(times.sync),
@@ -107,7 +101,7 @@ table(
 )
 table(
   'Batches of 64 by models of fewer identities, one thread',
-  ['columns', 'ms', 'GFLOP/s', 'faces/s'],
+  ['columns', 'ms', 'GFLOP/s of a full product', 'faces/s'],
   decode.byLatents.map((row) => [row.columns, spread(row.time), row.gflops.toFixed(0), Math.round(row.facesPerSecond)]),
 )
 table(

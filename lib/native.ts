@@ -148,6 +148,7 @@ export interface NativeModelTensors {
   identityPriorFactor?: Float32Array | undefined
   triangles: Int32Array
   withinIdentityBasis?: Float32Array | Uint16Array | undefined
+  mirror?: Int32Array | undefined
 }
 
 /** Linear algebra on row-major matrices (native/addon/Linear.h); sizes are checked again there. */

@@ -31,6 +31,7 @@ import { recentre } from '../dist/train/stage2/recentre.js'
 import { refineLatents } from '../dist/train/stage2/refineLatents.js'
 import { STAGE2_DEFAULTS } from '../dist/train/stage2/Stage2Options.js'
 import { trainFromPhotos } from '../dist/train/stage2/trainFromPhotos.js'
+import { symmetricExpressions } from '../dist/train/symmetricExpressions.js'
 
 const SEED = 1
 const LIFT = { quantile: 0.999, margin: 1.1 }
@@ -52,7 +53,7 @@ const source = join(data, 'face-3dmm.safetensors')
 const photosFile = join(data, 'landmarks/photos-dev.jsonl')
 const annotatedFile = join(data, 'landmarks/aflw2000-68-dev.jsonl')
 
-const gaussian = await readModelFile(source)
+const gaussian = symmetricExpressions(await readModelFile(source))
 const scansOnly = withIbug68Reliability(lift(gaussian, LIFT))
 const photos = (await readLines(photosFile)).map(parseLabelledObservation)
 const { ibug68_to_mediapipe: chosen } = JSON.parse(await readFile(join(data, 'landmark-schemes.json'), 'utf8')).ibug68
@@ -130,7 +131,7 @@ async function publish(name, trained, inputs) {
     options: { ...LIFT, bases: 'F16' },
     ...inputs,
   }
-  const metadata = { ...trained.metadata, name, version: '2.0.0', provenance: JSON.stringify(provenance) }
+  const metadata = { ...trained.metadata, name, version: '2.1.0', provenance: JSON.stringify(provenance) }
   const stored = withBasisPrecision({ ...trained, metadata }, 'f16')
   await writeModelFile(join(models, `${name}.safetensors`), stored)
 }

@@ -48,6 +48,7 @@ export function validateModel(data: ModelData): void {
     else validateArray(spec, array, dimensions)
   }
   validateTriangles(data.triangles)
+  if (data.mirror) validateMirror(data.mirror)
   validateExpressions(data)
   validateRegions(data)
   validateAlbedo(data)
@@ -127,6 +128,17 @@ function validateTriangles(triangles: Int32Array): void {
       )
     }
   }
+}
+
+/** Of indices that are known to be in range. */
+function validateMirror(mirror: Int32Array): void {
+  const at = mirror.findIndex((image, i) => mirror[image] !== i)
+  if (at < 0) return
+  throw invalidModel(
+    tensorLabel(MODEL_TENSORS.mirror.name),
+    "pairs of vertices, each the other's mirror image, or vertices that are their own",
+    `${mirror[at]} at index ${at}, and ${mirror[mirror[at]!]} at index ${mirror[at]}`,
+  )
 }
 
 function validateExpressions({ expressionBounds: bounds, expressionStddev: stddev, expressionCount }: ModelData): void {

@@ -166,7 +166,7 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
                       stddevValue = from.Get("expressionStddev"), priorMeanValue = from.Get("identityPriorMean"),
                       priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles"),
                       withinIdentityValue = from.Get("withinIdentityBasis"),
-                      expressionMeanValue = from.Get("expressionMean");
+                      expressionMeanValue = from.Get("expressionMean"), mirrorValue = from.Get("mirror");
     FaceModelSource source;
     const ArrayView<float> mean = array<float>(meanValue, "mean");
     if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24))
@@ -191,6 +191,7 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
       invalid("triangles: expected 3 indices for each of up to 33,554,432 triangles");
     source.triangles = triangles.data;
     source.triangleCount = static_cast<int>(triangles.size / 3);
+    if (!isAbsent(mirrorValue)) source.mirror = array<int32_t>(mirrorValue, "mirror", mean.size / 3).data;
     model_ = std::make_shared<const FaceModel>(source);
     reportMemory(info.Env(), model_->bytes());
   });

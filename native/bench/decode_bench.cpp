@@ -84,39 +84,52 @@ Stores stores() {
   return result;
 }
 
+// Decodes some faces, their panels and themselves in blocks as the backend does: decode(panelBegin, panelEnd, faceBegin, faceEnd).
+template <class Decode>
+Times timeDecoding(int runs, int batch, int panels, const Decode& decode) {
+  constexpr int kFaces = 256, kPanels = 64;
+  return timeOnHost(runs, [&] {
+    for (int face = 0; face < batch; face += kFaces)
+      for (int panel = 0; panel < panels; panel += kPanels)
+        decode(panel, std::min(panels, panel + kPanels), face, std::min(batch, face + kFaces));
+  });
+}
+
 void benchKernels(Json& json, const FaceModel& model, const std::vector<int>& batches, int runs) {
   const DecodeBasis& basis = model.decodeBasis();
+  const MirroredBasis& mirrored = *model.mirroredBasis();
   json.key("decode").open('[');
   for (const int batch : batches) {
     const size_t size = static_cast<size_t>(batch) * basis.pointCount * 3;
-    std::vector<float> coefficients(static_cast<size_t>(batch) * basis.columnCount);
+    std::vector<float> coefficients(static_cast<size_t>(batch) * std::max(basis.columnCount, mirrored.rowCount()));
     test::Random random(7);
     for (float& value : coefficients) value = static_cast<float>(random.normal());
     AlignedBuffer<float> out(size + 4);
+    DecodeFaces faces{coefficients.data(), nullptr, out.data()};
+    const auto report = [&](const CpuKernels& kernels, const char* way, const Times& times, double multiplyAdds) {
+      json.open('{').member("batch", batch).member("instructionSet", std::string(kernels.name));
+      json.member("way", std::string(way)).key("milliseconds").open('{');
+      json.member("median", times.median).member("min", times.least).member("max", times.most);
+      json.member("runs", times.runs).member("cpu", times.cpu).close('}');
+      json.member("gflops", 2 * multiplyAdds / times.median / 1e6);
+      json.member("writtenGBps", static_cast<double>(size * sizeof(float)) / times.median / 1e6).close('}');
+    };
     for (const CpuKernels* kernels : cpuKernels()) {
       if (kernels == &kPortableKernels && cpuKernels().size() > 1) continue;
-      for (const bool onTiles : {false, true}) {
-        const DecodeFunction decode = onTiles ? kernels->decodeOnTiles : kernels->decode;
-        if (!decode || (kernels->decodeOnTiles && !onTiles)) continue;
-        const int block = 256;
-        AlignedBuffer<float> scratch(decodeScratch(basis, block));
-        for (const bool stream : {false, true}) {
-          DecodeFaces faces{coefficients.data(), nullptr, out.data(), stream};
-          const Times times = timeOnHost(runs, [&] {
-            for (int face = 0; face < batch; face += block)
-              for (int panel = 0; panel < basis.panelCount; panel += 64)
-                decode(basis, faces, panel, std::min(basis.panelCount, panel + 64), face, std::min(batch, face + block),
-                       scratch.data());
-          });
-          json.open('{').member("batch", batch).member("instructionSet", std::string(kernels->name));
-          json.member("streamed", stream ? 1 : 0).key("milliseconds").open('{');
-          json.member("median", times.median).member("min", times.least).member("max", times.most);
-          json.member("runs", times.runs).member("cpu", times.cpu).close('}');
-          const double work = 2.0 * static_cast<double>(size) * basis.columnCount;
-          json.member("gflops", work / times.median / 1e6);
-          json.member("writtenGBps", static_cast<double>(size * sizeof(float)) / times.median / 1e6).close('}');
-        }
+      const DecodeFunction decode = kernels->decodeOnTiles ? kernels->decodeOnTiles : kernels->decode;
+      AlignedBuffer<float> scratch(decodeScratch(basis, 256));
+      for (const bool stream : {false, true}) {
+        faces.stream = stream;
+        const Times times = timeDecoding(runs, batch, basis.panelCount, [&](int panel, int end, int face, int last) {
+          decode(basis, faces, panel, end, face, last, scratch.data());
+        });
+        report(*kernels, stream ? "streaming" : "plain", times, static_cast<double>(size) * basis.columnCount);
       }
+      const Times times = timeDecoding(runs, batch, mirrored.panelCount, [&](int panel, int end, int face, int last) {
+        kernels->decodeMirrored(mirrored, faces, panel, end, face, last);
+      });
+      report(*kernels, "both sides", times,
+             static_cast<double>(batch) * mirrored.panelCount * MirroredBasis::kRow * mirrored.rowCount());
     }
   }
   json.close(']');

@@ -6,6 +6,7 @@
 
 #include "core/Error.h"
 #include "core/Half.h"
+#include "core/MirroredBasis.h"
 #include "core/Sphere.h"
 
 namespace sfm {
@@ -133,6 +134,13 @@ FaceModel::FaceModel(const FaceModelSource& source)
     for (size_t i = 0; i < triangles_.size(); ++i) adjacency_[next[triangles_[i]]++] = static_cast<int32_t>(i / 3);
   }
 
+  if (source.mirror) {
+    mirror_.assign(source.mirror, source.mirror + n);
+    for (int32_t i = 0; i < n; ++i)
+      if (mirror_[i] < 0 || mirror_[i] >= n || mirror_[mirror_[i]] != i)
+        invalid("mirror: expected pairs of vertices, each the other's mirror image");
+  }
+
   for (int i = 0; i < k; ++i)
     if (!isZero(source.identity, row * i, row * (i + 1))) identityColumns_.push_back(i);
 
@@ -232,6 +240,15 @@ FaceModel::FaceModel(const FaceModelSource& source)
   }
 }
 
+FaceModel::~FaceModel() = default;
+
+const MirroredBasis* FaceModel::mirroredBasis() const {
+  std::call_once(mirroredOnce_, [this] {
+    if (!mirror_.empty()) mirroredBasis_ = sfm::mirroredBasis(decodeBasis_, mirror_);
+  });
+  return mirroredBasis_.get();
+}
+
 void FaceModel::reflect(double* latent) const {
   if (reflector_.empty()) return;
   const double along = 2 * dot(reflector_.data(), latent, identityCount_);
@@ -239,9 +256,7 @@ void FaceModel::reflect(double* latent) const {
 }
 
 float FaceModel::packed(size_t vertex, int axis, int column) const {
-  const size_t panel = vertex / DecodeBasis::kPanel, lane = vertex % DecodeBasis::kPanel;
-  const size_t at = (panel * decodeBasis_.columnCount + column) * DecodeBasis::kRow +
-                    static_cast<size_t>(axis) * DecodeBasis::kPanel + lane;
+  const size_t at = decodeBasis_.at(vertex, axis, column);
   return decodeBasis_.isHalf() ? halfToFloat(decodeBasis_.halves[at]) : decodeBasis_.floats[at];
 }
 
@@ -251,7 +266,7 @@ BasisView FaceModel::withinIdentity() const {
 }
 
 size_t FaceModel::bytes() const {
-  return decodeBasis_.bytes() + (triangles_.size() + adjacency_.size()) * sizeof(int32_t) +
+  return decodeBasis_.bytes() + (triangles_.size() + adjacency_.size() + mirror_.size()) * sizeof(int32_t) +
          (priorPrecision_.size() + priorFactor_.size()) * sizeof(double) +
          withinIdentityFloats_.size() * sizeof(float) + withinIdentityHalves_.size() * sizeof(uint16_t);
 }
@@ -270,8 +285,7 @@ void FaceModel::gather(const SurfacePoint& point, double* mean, double* rows) co
       const double w = point.weights[corner];
       if (w == 0) continue;
       const size_t vertex = point.vertices[corner];
-      mean[a] += w * decodeBasis_.mean[(vertex / DecodeBasis::kPanel) * DecodeBasis::kRow +
-                                       static_cast<size_t>(a) * DecodeBasis::kPanel + vertex % DecodeBasis::kPanel];
+      mean[a] += w * decodeBasis_.mean[decodeBasis_.at(vertex, a)];
       for (int c = 0; c < identityColumns; ++c) identity[identityColumns_[c]] += w * packed(vertex, a, c);
       for (int c = 0; c < expressionCount_; ++c) row[d + 1 + c] += w * packed(vertex, a, identityColumns + c);
       for (int c = 0; c < withinIdentityCount_; ++c)
@@ -343,18 +357,13 @@ DecodeBasis FaceModel::gatherDecodeBasis(const std::vector<SurfacePoint>& points
   basis.mean = AlignedBuffer<float>(static_cast<size_t>(basis.panelCount) * DecodeBasis::kRow);
   basis.floats = AlignedBuffer<float>(static_cast<size_t>(basis.panelCount) * basis.columnCount * DecodeBasis::kRow);
   for (size_t i = 0; i < points.size(); ++i) {
-    const size_t panel = i / DecodeBasis::kPanel, lane = i % DecodeBasis::kPanel;
     for (int corner = 0; corner < 3; ++corner) {
       const float w = points[i].weights[corner];
       if (w == 0) continue;
       const size_t vertex = points[i].vertices[corner];
       for (int a = 0; a < 3; ++a) {
-        const size_t slot = static_cast<size_t>(a) * DecodeBasis::kPanel;
-        basis.mean[panel * DecodeBasis::kRow + slot + lane] +=
-            w *
-            decodeBasis_.mean[(vertex / DecodeBasis::kPanel) * DecodeBasis::kRow + slot + vertex % DecodeBasis::kPanel];
-        for (int c = 0; c < basis.columnCount; ++c)
-          basis.floats[(panel * basis.columnCount + c) * DecodeBasis::kRow + slot + lane] += w * packed(vertex, a, c);
+        basis.mean[basis.at(i, a)] += w * decodeBasis_.mean[decodeBasis_.at(vertex, a)];
+        for (int c = 0; c < basis.columnCount; ++c) basis.floats[basis.at(i, a, c)] += w * packed(vertex, a, c);
       }
     }
   }

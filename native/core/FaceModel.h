@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <mutex>
 #include <vector>
 
 #include "core/AlignedBuffer.h"
@@ -31,6 +33,7 @@ struct FaceModelSource {
   BasisView withinIdentity;                 // [Q,N,3] mm; no columns: none
   const int32_t* triangles = nullptr;       // [F,3]
   int triangleCount = 0;
+  const int32_t* mirror = nullptr;          // [N] of each vertex the mirror image; null: not known
 };
 
 // A barycentric combination of three vertices.
@@ -53,12 +56,23 @@ struct DecodeBasis {
   AlignedBuffer<float> floats;       // the same
   bool isHalf() const { return halves.data() != nullptr; }
   size_t bytes() const;
+  // Where an axis of a vertex is in `mean`, and with a column in `halves` or `floats`.
+  size_t at(size_t vertex, int axis) const {
+    return vertex / kPanel * kRow + static_cast<size_t>(axis) * kPanel + vertex % kPanel;
+  }
+  size_t at(size_t vertex, int axis, int column) const {
+    return (vertex / kPanel * static_cast<size_t>(columnCount) + static_cast<size_t>(column)) * kRow +
+           static_cast<size_t>(axis) * kPanel + vertex % kPanel;
+  }
 };
+
+struct MirroredBasis;  // core/MirroredBasis.h
 
 class FaceModel {
  public:
   // Throws Error(INVALID_MODEL) where a number is not finite, an index is out of range or a shape is impossible.
   explicit FaceModel(const FaceModelSource& source);
+  ~FaceModel();
 
   int vertexCount() const { return vertexCount_; }
   int identityCount() const { return identityCount_; }      // K as in the file
@@ -93,6 +107,8 @@ class FaceModel {
   const std::vector<double>& reflector() const { return reflector_; }
 
   const DecodeBasis& decodeBasis() const { return decodeBasis_; }
+  // The same basis for decoding left and right at once; null where that saves nothing. Made when it is first asked for.
+  const MirroredBasis* mirroredBasis() const;
   const DeviceCopies& deviceCopies() const { return deviceCopies_; }
   size_t bytes() const;  // of memory
   // The file's identity column that each packed identity column holds.
@@ -139,6 +155,9 @@ class FaceModel {
   std::vector<int32_t> adjacencyStart_;
   std::vector<int32_t> identityColumns_;
   DecodeBasis decodeBasis_;
+  std::vector<int32_t> mirror_;
+  mutable std::once_flag mirroredOnce_;
+  mutable std::unique_ptr<const MirroredBasis> mirroredBasis_;
   std::vector<float> withinIdentityFloats_;  // [Q,N,3] as in the file, or
   std::vector<uint16_t> withinIdentityHalves_;  // the same
   DeviceCopies deviceCopies_;

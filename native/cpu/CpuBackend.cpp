@@ -33,8 +33,10 @@ bool isSmall(const DecodeBatch& batch) {
 // How a batch is decoded, and in which tasks.
 struct DecodePlan {
   DecodeFunction decode;
+  DecodeMirroredFunction decodeMirrored;
+  const MirroredBasis* mirrored;  // null: `decode` it is
   bool stream;
-  int faceBlock, panelBlock, panelTasks, taskCount;
+  int panelCount, faceBlock, panelBlock, panelTasks, taskCount;
 
   DecodePlan(const DecodeBatch& batch, const CpuKernels& kernels, int threads) {
     const DecodeBasis& basis = batch.basis();
@@ -45,7 +47,11 @@ struct DecodePlan {
              : batch.precision == DecodePrecision::kFast ? kernels.decodeOnTilesFast
                                                          : kernels.decodeOnTiles;
     stream = onTiles && bytes > kStreamedBytes && !normals;  // normals read what was written
-    const int panels = basis.panelCount;
+    // Tiles have arithmetic to spare: there the stores are what counts.
+    mirrored = onTiles || batch.scheme ? nullptr : batch.model->mirroredBasis();
+    decodeMirrored = kernels.decodeMirrored;
+    panelCount = mirrored ? mirrored->panelCount : basis.panelCount;
+    const int panels = panelCount;
     if (normals) {
       faceBlock = onTiles ? kTileNormalFaces : kNormalFaces;
       panelBlock = panels;
@@ -189,18 +195,34 @@ void decodeTask(const DecodePlan& plan, DecodeBatch& batch, int task, AlignedBuf
   const int faceBegin = task / plan.panelTasks * plan.faceBlock;
   const int faceEnd = std::min(batch.count, faceBegin + plan.faceBlock);
   const int panelBegin = task % plan.panelTasks * plan.panelBlock;
-  const int panelEnd = std::min(basis.panelCount, panelBegin + plan.panelBlock);
+  const int panelEnd = std::min(plan.panelCount, panelBegin + plan.panelBlock);
+  const size_t row = 3 * static_cast<size_t>(basis.pointCount);
+  const auto scratchOf = [&](size_t wanted) {
+    if (scratch.size() < wanted) scratch = AlignedBuffer<float>::uninitialised(wanted);
+    return scratch.data();
+  };
   DecodeFaces faces;
   faces.coefficients = batch.coefficients.data();
   faces.poses = batch.poses.empty() ? nullptr : batch.poses.data();
   faces.vertices = batch.vertices;
   faces.stream = plan.stream;
-  const size_t wanted = decodeScratch(basis, plan.faceBlock);
-  if (scratch.size() < wanted) scratch = AlignedBuffer<float>::uninitialised(wanted);
-  plan.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch.data());
+  if (plan.mirrored) {
+    // The faces of this task alone, with the coefficients of the rows.
+    const int count = faceEnd - faceBegin, rows = plan.mirrored->rowCount();
+    float* const coefficients = scratchOf(static_cast<size_t>(count) * rows);
+    for (int face = 0; face < count; ++face)
+      plan.mirrored->coefficients(faces.coefficients + static_cast<size_t>(faceBegin + face) * basis.columnCount,
+                                  coefficients + static_cast<size_t>(face) * rows);
+    faces.coefficients = coefficients;
+    if (faces.poses) faces.poses += static_cast<size_t>(faceBegin) * 12;
+    faces.vertices += row * faceBegin;
+    plan.decodeMirrored(*plan.mirrored, faces, panelBegin, panelEnd, 0, count);
+  } else {
+    plan.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd,
+                scratchOf(decodeScratch(basis, plan.faceBlock)));
+  }
   if (batch.normals.size() == 0) return;
   std::vector<float> faceNormals(batch.model->triangles().size());
-  const size_t row = 3 * static_cast<size_t>(basis.pointCount);
   for (int face = faceBegin; face < faceEnd; ++face)
     vertexNormals(*batch.model, batch.vertices + row * face, faceNormals.data(), batch.normals.data() + row * face);
 }

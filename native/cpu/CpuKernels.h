@@ -7,6 +7,7 @@
 #include "core/Fit.h"
 #include "core/JointEvidence.h"
 #include "core/LandmarkBasis.h"
+#include "core/MirroredBasis.h"
 #include "core/Platform.h"
 #include "cpu/FitWorkspace.h"
 #include "cpu/JointImage.h"
@@ -34,10 +35,15 @@ size_t decodeScratch(const DecodeBasis& basis, int faces);
 using DecodeFunction = void (*)(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd,
                                 int faceBegin, int faceEnd, float* scratch);
 
+// Likewise of a basis whose sides mirror each other; a face's coefficients are those of the basis's rows.
+using DecodeMirroredFunction = void (*)(const MirroredBasis& basis, const DecodeFaces& faces, int panelBegin,
+                                        int panelEnd, int faceBegin, int faceEnd);
+
 struct CpuKernels {
   const char* name;
   bool (*supported)();
   DecodeFunction decode;  // in single precision
+  DecodeMirroredFunction decodeMirrored;
   // False where the problem wants double precision (fitReference).
   bool (*fit)(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
               FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution);

@@ -14,6 +14,11 @@ void decodeOnVectors(const DecodeBasis& basis, const DecodeFaces& faces, int pan
   kAvx512Kernels.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch);
 }
 
+void decodeMirroredOnVectors(const MirroredBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd,
+                             int faceBegin, int faceEnd) {
+  kAvx512Kernels.decodeMirrored(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd);
+}
+
 bool fitOnVectors(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
                   FitWorkspace<float>& workspace, const FitProblem& problem, FitSolution& solution) {
   return kAvx512Bf16Kernels.fit(model, basis, options, space, workspace, problem, solution);
@@ -34,6 +39,7 @@ bool weighOnVectors(int d, const EvidenceToWeigh& evidence, double* out) {
 const CpuKernels kAmxKernels = {"amx",
                                 &hasAmx,
                                 &decodeOnVectors,
+                                &decodeMirroredOnVectors,
                                 &fitOnVectors,
                                 &jointOnVectors,
                                 &weighOnVectors,

@@ -5,7 +5,12 @@
 
 namespace sfm {
 
-const CpuKernels kAvx2Kernels = {
-    "avx2", &hasAvx2, &decodeKernel, &fitKernel<SimdKernels>, &jointKernel<SimdKernels>, &weighEvidence<SimdKernels>};
+const CpuKernels kAvx2Kernels = {"avx2",
+                                 &hasAvx2,
+                                 &decodeKernel,
+                                 &decodeMirroredKernel,
+                                 &fitKernel<SimdKernels>,
+                                 &jointKernel<SimdKernels>,
+                                 &weighEvidence<SimdKernels>};
 
 }  // namespace sfm

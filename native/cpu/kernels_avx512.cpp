@@ -8,6 +8,7 @@ namespace sfm {
 const CpuKernels kAvx512Kernels = {"avx512",
                                    &hasAvx512,
                                    &decodeKernel,
+                                   &decodeMirroredKernel,
                                    &fitKernel<SimdKernels>,
                                    &jointKernel<SimdKernels>,
                                    &weighEvidence<SimdKernels>};

@@ -9,6 +9,7 @@ namespace sfm {
 const CpuKernels kAvx512Bf16Kernels = {"avx512bf16",
                                        &hasAvx512Bf16,
                                        &decodeKernel,
+                                       &decodeMirroredKernel,
                                        &fitKernel<RoughKernels>,
                                        &jointKernel<RoughKernels>,
                                        &weighEvidence<RoughKernels>};

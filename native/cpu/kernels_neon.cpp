@@ -5,7 +5,12 @@
 
 namespace sfm {
 
-const CpuKernels kNeonKernels = {
-    "neon", &hasNeon, &decodeKernel, &fitKernel<SimdKernels>, &jointKernel<SimdKernels>, &weighEvidence<SimdKernels>};
+const CpuKernels kNeonKernels = {"neon",
+                                 &hasNeon,
+                                 &decodeKernel,
+                                 &decodeMirroredKernel,
+                                 &fitKernel<SimdKernels>,
+                                 &jointKernel<SimdKernels>,
+                                 &weighEvidence<SimdKernels>};
 
 }  // namespace sfm

@@ -8,6 +8,7 @@ namespace sfm {
 const CpuKernels kPortableKernels = {"portable",
                                      &hasPortable,
                                      &decodeKernel,
+                                     &decodeMirroredKernel,
                                      &fitKernel<SimdKernels>,
                                      &jointKernel<SimdKernels>,
                                      &weighEvidence<SimdKernels>};

@@ -21,14 +21,18 @@ struct SyntheticModelOptions {
   bool spherical = true;
   bool slack = false;
   bool half = false;      // store the bases as 16-bit floats
-  bool turned = false;    // the prior's mean stands anywhere on the sphere, not at the pole
+  // Vertices are each other's mirror images. Identities in turn symmetric and antisymmetric, expressions each other's mirror
+  // images two by two; of `general` columns each, the last, neither.
+  bool mirrored = false;
+  int general = 0;
+  bool turned = false;  // the prior's mean stands anywhere on the sphere, not at the pole
   bool correlated = false;  // the tangent coordinates have a general covariance
-  double radius = 0;      // 0: 1.3 sqrt(D)
-  double depth = 1;       // below 1: a mask rather than a face
-  float lowerBound = 0;   // of all expressions
+  double radius = 0;  // 0: 1.3 sqrt(D)
+  double depth = 1;  // below 1: a mask rather than a face
+  float lowerBound = 0;  // of all expressions
   float upperBound = 1;
   float expressionMean = 0;  // of the prior, alternating in sign
-  int withinIdentity = 0;   // Q
+  int withinIdentity = 0;  // Q
   int correlatedNoise = 0;  // q of every landmark scheme
   unsigned seed = 1;
 };
@@ -83,6 +87,7 @@ class SyntheticModel {
                           {i, i + 1, i + options.side, i + 1, i + options.side + 1, i + options.side});
       }
     }
+    if (options.mirrored) mirrorColumns(options);
     if (options.half) {
       toHalf(identity_, identityHalves_);
       toHalf(expression_, expressionHalves_);
@@ -108,6 +113,7 @@ class SyntheticModel {
                         options_.half ? withinIdentityHalves_.data() : nullptr, options_.withinIdentity};
     s.triangles = triangles_.data();
     s.triangleCount = static_cast<int>(triangles_.size() / 3);
+    s.mirror = mirror_.empty() ? nullptr : mirror_.data();
     return s;
   }
 
@@ -143,6 +149,7 @@ class SyntheticModel {
   std::vector<float>& priorMean() { return priorMean_; }
   std::vector<float>& priorFactor() { return priorFactor_; }
   std::vector<int32_t>& triangles() { return triangles_; }
+  std::vector<int32_t>& mirror() { return mirror_; }
   Random& random() { return random_; }
 
  private:
@@ -163,6 +170,24 @@ class SyntheticModel {
         to.push_back(static_cast<float>(size * 0.4 * value));
       }
     }
+  }
+
+  void mirrorColumns(const SyntheticModelOptions& options) {
+    const int32_t side = options.side;
+    for (int32_t i = 0; i < side * side; ++i) mirror_.push_back(i / side * side + side - 1 - i % side);
+    const size_t row = mean_.size();
+    // What the mirror image of a column has at number i.
+    const auto image = [&](const float* column, size_t i) {
+      const float value = column[3 * static_cast<size_t>(mirror_[i / 3]) + i % 3];
+      return i % 3 == 0 ? -value : value;
+    };
+    for (int c = 0; c < options.tangent - options.general; ++c) {
+      float* const column = &identity_[row * c];
+      const std::vector<float> from(column, column + row);
+      for (size_t i = 0; i < row; ++i) column[i] = 0.5f * (from[i] + (c % 2 ? -1.0f : 1.0f) * image(from.data(), i));
+    }
+    for (int c = 1; c < options.expressions - options.general; c += 2)
+      for (size_t i = 0; i < row; ++i) expression_[row * c + i] = image(&expression_[row * (c - 1)], i);
   }
 
   // The same model in other coordinates of the latent: z <- Q z, Q a random reflection.
@@ -204,7 +229,7 @@ class SyntheticModel {
   std::vector<float> mean_, identity_, expression_, bounds_, expressionMean_, stddev_, priorMean_, priorFactor_,
       withinIdentity_, noise_;
   std::vector<uint16_t> identityHalves_, expressionHalves_, withinIdentityHalves_;
-  std::vector<int32_t> triangles_, indices_;
+  std::vector<int32_t> triangles_, indices_, mirror_;
   std::vector<float> weights_;
 };
 

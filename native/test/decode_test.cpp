@@ -6,6 +6,7 @@
 #include <future>
 #include <vector>
 
+#include "core/MirroredBasis.h"
 #include "core/Normals.h"
 #include "cpu/CpuBackend.h"
 #include "cpu/CpuKernels.h"
@@ -129,6 +130,114 @@ CASE(every_instruction_set_agrees_with_the_reference) {
   });
 }
 
+namespace {
+
+SyntheticModelOptions mirroredOptions(int side, bool half, int general = 0) {
+  SyntheticModelOptions options = modelOptions(side, half);
+  options.mirrored = true;
+  options.general = general;
+  return options;
+}
+
+// Rows of faces' coefficients, as the backend makes them.
+std::vector<float> rowCoefficients(const MirroredBasis& basis, const Faces& faces) {
+  std::vector<float> rows(static_cast<size_t>(faces.count) * basis.rowCount());
+  for (int i = 0; i < faces.count; ++i)
+    basis.coefficients(&faces.coefficients[static_cast<size_t>(i) * faces.columns],
+                       &rows[static_cast<size_t>(i) * basis.rowCount()]);
+  return rows;
+}
+
+std::vector<float> decodeMirrored(const CpuKernels& kernels, const MirroredBasis& basis, const Faces& faces) {
+  const std::vector<float> rows = rowCoefficients(basis, faces);
+  const size_t size = static_cast<size_t>(faces.count) * basis.pointCount * 3;
+  std::vector<float> vertices(size + 1);
+  vertices[size] = 42;  // as above
+  DecodeFaces view = faces.view(vertices.data());
+  view.coefficients = rows.data();
+  kernels.decodeMirrored(basis, view, 0, basis.panelCount, 0, faces.count);
+  CHECK_EQUAL(vertices[size], 42.0f);
+  vertices.pop_back();
+  return vertices;
+}
+
+}  // namespace
+
+CASE(both_sides_at_once_are_what_either_is_alone) {
+  // Panels whose vertices are neighbours (2, 3, 4) and others, full and not.
+  const int sides[] = {2, 3, 4, 7, 12, 13, 16};
+  int contiguous = 0, scattered = 0;
+  forEachKernels([&](const CpuKernels& kernels) {
+    double worst = 0;
+    for (const bool half : {false, true}) {
+      for (const bool posed : {false, true}) {
+        for (const int general : {0, 2}) {
+          for (const int side : sides) {
+            SyntheticModel synthetic(mirroredOptions(side, half, general));
+            const FaceModel model(synthetic.source());
+            const MirroredBasis* const basis = model.mirroredBasis();
+            CHECK(basis != nullptr);
+            for (const MirroredBasis::Panel& panel : basis->panels) ++(panel.contiguous ? contiguous : scattered);
+            for (const int batch : batchSizes()) {
+              const Scope scope("half ", half, ", posed ", posed, ", general ", general, ", side ", side, ", batch ",
+                                batch);
+              const Faces faces(model, batch, posed);
+              const std::vector<float> actual = decodeMirrored(kernels, *basis, faces);
+              std::vector<double> expected(actual.size());
+              decodeReference(model.decodeBasis(), faces.view(nullptr), 0, faces.count, expected.data());
+              const std::vector<double> bound = errorBound(model.decodeBasis(), faces);
+              for (size_t i = 0; i < actual.size(); ++i) {
+                const double error = std::fabs(actual[i] - expected[i]);
+                CHECK_AT_MOST(error, bound[i]);
+                worst = std::max(worst, error);
+              }
+            }
+          }
+        }
+      }
+    }
+    CHECK_AT_MOST(worst, 6e-4);  // as above
+    note(kernels.name, ": worst error ", worst, " mm");
+  });
+  CHECK(contiguous > 0 && scattered > 0);
+}
+
+CASE(what_mirror_images_share_is_stored_once) {
+  for (const bool half : {false, true}) {
+    const Scope scope("half ", half);
+    SyntheticModel synthetic(mirroredOptions(8, half));
+    const FaceModel model(synthetic.source());
+    const MirroredBasis* const basis = model.mirroredBasis();
+    CHECK(basis != nullptr);
+    // 20 identities, of which half are symmetric; 8 expressions, two by two.
+    CHECK_EQUAL(basis->even.count(), 10 + 4);
+    CHECK_EQUAL(basis->odd.count(), 10 + 4);
+    CHECK_EQUAL(basis->panelCount, 2);
+    // What 16 bits hold stays in them. The sum of two such numbers they may hold or not.
+    CHECK_EQUAL(basis->even.halfCount >= 10 && basis->odd.halfCount >= 10, half);
+  }
+}
+
+CASE(a_basis_without_symmetry_is_decoded_as_it_is) {
+  SyntheticModelOptions options = mirroredOptions(8, true);
+  options.general = 8;
+  SyntheticModel half(options);
+  CHECK(FaceModel(half.source()).mirroredBasis() != nullptr);  // 44 rows instead of 56
+  options.general = options.expressions = options.tangent = 20;
+  SyntheticModel general(options);
+  CHECK(FaceModel(general.source()).mirroredBasis() == nullptr);
+  SyntheticModel unknown(modelOptions(8, true));
+  CHECK(FaceModel(unknown.source()).mirroredBasis() == nullptr);
+}
+
+CASE(a_mirror_map_must_pair_vertices) {
+  for (const int32_t wrong : {-1, 3, 64}) {
+    SyntheticModel synthetic(mirroredOptions(8, false));
+    synthetic.mirror()[5] = wrong;
+    CHECK_THROWS(INVALID_MODEL, FaceModel(synthetic.source()));
+  }
+}
+
 CASE(a_model_of_no_columns_decodes_to_its_mean) {
   SyntheticModel synthetic(modelOptions(5, false, 3, 0));
   std::fill(synthetic.identity().begin(), synthetic.identity().end(), 0.0f);
@@ -208,6 +317,29 @@ CASE(bits_do_not_depend_on_batch_position_size_or_cut) {
   });
 }
 
+CASE(bits_of_both_sides_do_not_depend_on_the_cut_either) {
+  forEachKernels([](const CpuKernels& kernels) {
+    for (const int side : {4, 13}) {
+      SyntheticModel synthetic(mirroredOptions(side, true, 1));
+      const FaceModel model(synthetic.source());
+      const MirroredBasis& basis = *model.mirroredBasis();
+      const size_t row = static_cast<size_t>(basis.pointCount) * 3;
+      const Faces faces(model, 40, true);
+      const std::vector<float> whole = decodeMirrored(kernels, basis, faces), rows = rowCoefficients(basis, faces);
+      for (int size = 1; size <= 20; ++size) {
+        std::vector<float> parts(whole.size());
+        DecodeFaces view = faces.view(parts.data());
+        view.coefficients = rows.data();
+        for (int face = 0; face < faces.count; face += size)
+          for (int panel = 0; panel < basis.panelCount; panel += 1 + size % 3)
+            kernels.decodeMirrored(basis, view, panel, std::min(basis.panelCount, panel + 1 + size % 3), face,
+                                   std::min(faces.count, face + size));
+        CHECK(std::memcmp(parts.data(), whole.data(), row * faces.count * sizeof(float)) == 0);
+      }
+    }
+  });
+}
+
 CASE(normals_are_the_area_weighted_mean_of_the_triangles_around) {
   SyntheticModel synthetic(modelOptions(9, false));
   // A vertex that no triangle has, a triangle without area, and one given twice.
@@ -282,15 +414,19 @@ Decoded decodeOn(CpuBackend& backend, Way way, std::shared_ptr<const FaceModel> 
 }  // namespace
 
 CASE(backend_gives_equal_bits_for_any_number_of_threads) {
-  for (const bool half : {false, true}) {
-    SyntheticModel synthetic(modelOptions(35, half));  // 1,225 points: more than one block of panels
+  // 1,225 points and 1,600: more than one block of panels.
+  for (const SyntheticModelOptions& options :
+       {modelOptions(35, false), modelOptions(35, true), mirroredOptions(40, true)}) {
+    SyntheticModel synthetic(options);
     const auto model = std::make_shared<const FaceModel>(synthetic.source());
     const auto scheme = std::make_shared<const LandmarkScheme>(*model, synthetic.landmarks(68));
     const Faces faces(*model, 300, true);  // and more than one block of faces
     for (const CpuKernels* kernels : cpuKernels()) {
-      const Scope scope(kernels->name, ", half ", half);
+      const Scope scope(kernels->name, ", half ", options.half, ", mirrored ", options.mirrored);
       CpuBackend one(*kernels, 1, 100), three(*kernels, 3, 100);
-      const std::vector<float> expected = decodeAll(*kernels, model->decodeBasis(), faces);
+      const MirroredBasis* const mirrored = model->mirroredBasis();
+      const std::vector<float> expected =
+          mirrored ? decodeMirrored(*kernels, *mirrored, faces) : decodeAll(*kernels, model->decodeBasis(), faces);
       const Decoded a = decodeOn(one, Way::kQueued, model, nullptr, faces, false),
                     b = decodeOn(three, Way::kQueued, model, nullptr, faces, false),
                     c = decodeOn(three, Way::kNow, model, nullptr, faces, false);

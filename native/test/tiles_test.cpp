@@ -305,8 +305,10 @@ CASE(streams_write_what_stores_write) {
 CASE(the_backend_takes_tiles_where_they_serve) {
   const TilesTable& tiles = *tables().front();
   const CpuKernels& plain = kPortableKernels;
-  const CpuKernels kernels = {"emulated tiles", plain.supported,     plain.decode, plain.fit,
-                              plain.joint,      plain.weighEvidence, tiles.decode, tiles.decodeFast};
+  CpuKernels kernels = plain;
+  kernels.name = "emulated tiles";
+  kernels.decodeOnTiles = tiles.decode;
+  kernels.decodeOnTilesFast = tiles.decodeFast;
   CpuBackend backend(kernels, 3, 10);
   for (const bool half : {true, false}) {
     SyntheticModelOptions options = modelOptions(33);  // more than one task's panels

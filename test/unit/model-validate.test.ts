@@ -99,6 +99,11 @@ describe('validateModel', () => {
       /^tensor "triangles": expected three different vertices, received \[.*\] in row 1/,
     )
     invalid({ mirror: set(full.mirror!, 62, 63) }, /^tensor "mirror": expected vertex indices/)
+    const paired = full.mirror!.findIndex((image, i) => image !== i)
+    invalid(
+      { mirror: set(full.mirror!, paired, paired) },
+      /^tensor "mirror": expected pairs of vertices, each the other's mirror image.*received \d+ at index \d+, and \d+ at/,
+    )
     invalid(
       { region: set(full.region!, 5, 2) },
       /^tensor "region": expected indices of 2 region_names, received 2 at index 5/,

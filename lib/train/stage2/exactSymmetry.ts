@@ -1,6 +1,7 @@
 import { asFloat32 } from '../../model/half.js'
 import type { ModelData } from '../../model/ModelData.js'
 import { dot } from '../matrices.js'
+import { mirrorImage } from '../symmetricExpressions.js'
 
 /** An identity that is no more like its mirror image, or the opposite of it, than this (a cosine) is neither. */
 const LEAST_LIKENESS = 0.5
@@ -36,7 +37,7 @@ function parted(
   const result = basis.slice()
   for (let start = from; start < basis.length; start += stride) {
     const column = basis.subarray(start, start + stride)
-    const image = column.map((_, i) => (i % 3 === 0 ? -1 : 1) * column[3 * mirror[Math.floor(i / 3)]! + (i % 3)]!)
+    const image = mirrorImage(column, mirror)
     const s = sign(column, image)
     if (s === 0) continue
     result.set(

@@ -18,10 +18,34 @@ constexpr bool convertFirst(int faces) { return Vec::kSlowHalves && faces > Vec:
 
 static_assert(Vec::kDecodeFaces <= kStagedFaces);
 
+// To each face's x, y and z the rows of a basis, from `row` on, times as many of its coefficients. `stride` is how far the
+// faces' coefficients are apart.
+template <int kFaces, class Number>
+SFM_ALWAYS_INLINE void addRows(const Number* SFM_RESTRICT row, int rows, const float* SFM_RESTRICT coefficients,
+                               int stride, Vec* x, Vec* y, Vec* z) {
+  constexpr int kPanel = DecodeBasis::kPanel, kRow = DecodeBasis::kRow;
+  for (int r = 0; r < rows; ++r, row += kRow) {
+    const Vec bx = load(row), by = load(row + kPanel), bz = load(row + 2 * kPanel);
+    for (int f = 0; f < kFaces; ++f) {
+      const Vec k = broadcast(coefficients[static_cast<long long>(f) * stride + r]);
+      x[f] = multiplyAdd(bx, k, x[f]);
+      y[f] = multiplyAdd(by, k, y[f]);
+      z[f] = multiplyAdd(bz, k, z[f]);
+    }
+  }
+}
+
+// Calls tile.template operator()<faces>(face) for the faces [begin, end), kFaces at a time and the rest in halving tiles.
+template <int kFaces, class Tile>
+SFM_ALWAYS_INLINE void inTiles(int begin, int end, const Tile& tile) {
+  for (; begin + kFaces <= end; begin += kFaces) tile.template operator()<kFaces>(begin);
+  if constexpr (kFaces > 1) inTiles<kFaces / 2>(begin, end, tile);
+}
+
 template <int kFaces, class Number>
 SFM_ALWAYS_INLINE void decodeTile(const Stage& stage, const float* mean, const Number* SFM_RESTRICT panel,
                                   int firstPoint, int face) {
-  constexpr int kPanel = DecodeBasis::kPanel, kRow = DecodeBasis::kRow;
+  constexpr int kPanel = DecodeBasis::kPanel;
   const DecodeFaces& faces = stage.faces;
   const int columns = stage.basis.columnCount;
   const float* SFM_RESTRICT coefficients = faces.coefficients + static_cast<long long>(face) * columns;
@@ -34,16 +58,7 @@ SFM_ALWAYS_INLINE void decodeTile(const Stage& stage, const float* mean, const N
       y[f] = load(mean + kPanel + lane);
       z[f] = load(mean + 2 * kPanel + lane);
     }
-    const Number* row = panel + lane;
-    for (int c = 0; c < columns; ++c, row += kRow) {
-      const Vec bx = load(row), by = load(row + kPanel), bz = load(row + 2 * kPanel);
-      for (int f = 0; f < kFaces; ++f) {
-        const Vec k = broadcast(coefficients[static_cast<long long>(f) * columns + c]);
-        x[f] = multiplyAdd(bx, k, x[f]);
-        y[f] = multiplyAdd(by, k, y[f]);
-        z[f] = multiplyAdd(bz, k, z[f]);
-      }
-    }
+    addRows<kFaces>(panel + lane, columns, coefficients, columns, x, y, z);
     for (int f = 0; f < kFaces; ++f)
       placeVertices(faces.poses ? faces.poses + static_cast<long long>(face + f) * 12 : nullptr,
                     stage.at(face + f, f, firstPoint + lane), points, x[f], y[f], z[f]);
@@ -65,23 +80,8 @@ void decodeFaces(const Stage& stage, const Number* panels, int face) {
 
 template <class Number>
 void decodePanels(const Stage& stage, const Number* panels, int faceBegin, int faceEnd) {
-  int face = faceBegin;
-  for (; face + Vec::kDecodeFaces <= faceEnd; face += Vec::kDecodeFaces)
-    decodeFaces<Vec::kDecodeFaces>(stage, panels, face);
-  // The rest in halving tiles.
-  if constexpr (Vec::kDecodeFaces > 4) {
-    if (face + 4 <= faceEnd) {
-      decodeFaces<4>(stage, panels, face);
-      face += 4;
-    }
-  }
-  if constexpr (Vec::kDecodeFaces > 2) {
-    if (face + 2 <= faceEnd) {
-      decodeFaces<2>(stage, panels, face);
-      face += 2;
-    }
-  }
-  if (face < faceEnd) decodeFaces<1>(stage, panels, face);
+  inTiles<Vec::kDecodeFaces>(faceBegin, faceEnd,
+                             [&]<int kFaces>(int face) { decodeFaces<kFaces>(stage, panels, face); });
 }
 
 void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,

@@ -10,18 +10,22 @@
 namespace sfm {
 namespace {
 
+// Points of a face to where its pose, where it has one, takes them.
+SFM_ALWAYS_INLINE void turnVertices(const float* pose, Vec& x, Vec& y, Vec& z) {
+  if (!pose) return;
+  const auto turned = [&](const float* m, float t) {
+    return multiplyAdd(broadcast(m[0]), x,
+                       multiplyAdd(broadcast(m[1]), y, multiplyAdd(broadcast(m[2]), z, broadcast(t))));
+  };
+  const Vec px = turned(pose, pose[9]), py = turned(pose + 3, pose[10]), pz = turned(pose + 6, pose[11]);
+  x = px;
+  y = py;
+  z = pz;
+}
+
 // `points` neighbouring points of a face, at most a vector's worth, in model space; `out` takes their 3 numbers each.
 SFM_ALWAYS_INLINE void placeVertices(const float* pose, float* out, int points, Vec x, Vec y, Vec z) {
-  if (pose) {
-    const auto turned = [&](const float* m, float t) {
-      return multiplyAdd(broadcast(m[0]), x,
-                         multiplyAdd(broadcast(m[1]), y, multiplyAdd(broadcast(m[2]), z, broadcast(t))));
-    };
-    const Vec px = turned(pose, pose[9]), py = turned(pose + 3, pose[10]), pz = turned(pose + 6, pose[11]);
-    x = px;
-    y = py;
-    z = pz;
-  }
+  turnVertices(pose, x, y, z);
   if (points >= Vec::kLanes) {
     storeInterleaved(out, x, y, z);
   } else {
@@ -29,6 +33,13 @@ SFM_ALWAYS_INLINE void placeVertices(const float* pose, float* out, int points, 
     storeInterleaved(last, x, y, z);
     memcpy(out, last, static_cast<size_t>(points) * 3 * sizeof(float));
   }
+}
+
+// Asks for the cache line of what will be written to soon.
+SFM_ALWAYS_INLINE void prefetchToWrite([[maybe_unused]] const float* to) {
+#if defined(__GNUC__)
+  __builtin_prefetch(to, 1);
+#endif
 }
 
 // Copies around the caches, by whole lines; what does not fill a line is stored plainly. fenceStreams() comes after.

@@ -4,7 +4,7 @@
 #include "cpu/FitSolver.h"
 #include "cpu/JointSolver.h"
 #include "cpu/PersonEvidence.h"
-#include "cpu/kernels/Decode.h"
+#include "cpu/kernels/DecodeMirrored.h"
 #include "cpu/kernels/Linear.h"
 
 namespace sfm {

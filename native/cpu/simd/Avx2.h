@@ -34,6 +34,7 @@ SFM_ALWAYS_INLINE void storeStreaming(float* p, Vec a) { _mm256_stream_ps(p, a.v
 SFM_ALWAYS_INLINE void fenceStreams() { _mm_sfence(); }
 SFM_ALWAYS_INLINE Vec broadcast(float value) { return {_mm256_set1_ps(value)}; }
 SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
+SFM_ALWAYS_INLINE Vec subtract(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) { return {_mm256_mul_ps(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiplyAdd(Vec a, Vec b, Vec c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 SFM_ALWAYS_INLINE Vec negativeMultiplyAdd(Vec a, Vec b, Vec c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }

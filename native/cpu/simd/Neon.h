@@ -33,6 +33,7 @@ SFM_ALWAYS_INLINE void storeStreaming(float* p, Vec a) { store(p, a); }
 SFM_ALWAYS_INLINE void fenceStreams() {}
 SFM_ALWAYS_INLINE Vec broadcast(float value) { return {vdupq_n_f32(value)}; }
 SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) { return {vaddq_f32(a.v, b.v)}; }
+SFM_ALWAYS_INLINE Vec subtract(Vec a, Vec b) { return {vsubq_f32(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) { return {vmulq_f32(a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec multiplyAdd(Vec a, Vec b, Vec c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
 SFM_ALWAYS_INLINE Vec negativeMultiplyAdd(Vec a, Vec b, Vec c) { return {vfmsq_f32(c.v, a.v, b.v)}; }

@@ -39,6 +39,10 @@ SFM_ALWAYS_INLINE Vec add(Vec a, Vec b) {
   for (int i = 0; i < 4; ++i) a.v[i] += b.v[i];
   return a;
 }
+SFM_ALWAYS_INLINE Vec subtract(Vec a, Vec b) {
+  for (int i = 0; i < 4; ++i) a.v[i] -= b.v[i];
+  return a;
+}
 SFM_ALWAYS_INLINE Vec multiply(Vec a, Vec b) {
   for (int i = 0; i < 4; ++i) a.v[i] *= b.v[i];
   return a;
