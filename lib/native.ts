@@ -70,6 +70,8 @@ export interface NativeModel {
   fromWhitened(coordinates: Float64Array): { identity: Float32Array; embedding: Float32Array }
   /** L [D,D] of v = L x, x the whitened coordinates, and the sphere's radius (0 for Gaussian models). */
   identityPrior(): { factor: Float64Array; radius: number }
+  /** Operations of decoding a face on the CPU's vectors. */
+  decodeFlops(): number
   dispose(): void
 }
 
@@ -222,7 +224,14 @@ export interface NativeBinding {
     }[]
     trouble: string
   }
+  /** What the threads of the CPU could do in a second at most, all together: operations in single precision, bytes stored. */
+  limits(callback: Callback<MachineLimits>): number
   cancel(call: number): void
+}
+
+export interface MachineLimits {
+  flops: number
+  storedBytes: number
 }
 
 let loaded: NativeBinding | undefined

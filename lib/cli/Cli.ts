@@ -1,4 +1,5 @@
 import type { DeviceName } from '../devices.js'
+import type { MachineLimits } from '../limits.js'
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
 import type { FaceDetector } from '../photos/FaceDetector.js'
 import type { readPhoto } from '../photos/readPhoto.js'
@@ -21,6 +22,8 @@ export interface Engine {
   loadModel(source?: string, device?: DeviceName): Promise<SphereFaceModel>
   /** How many threads calls from now on use. */
   setThreads(count: number): Promise<void>
+  /** What the device could do at most, where that can be told. */
+  limits?(device: DeviceName, signal: AbortSignal): Promise<MachineLimits | undefined>
   /** What finds the faces of photos; without it they are refused. */
   loadDetector?(signal: AbortSignal): Promise<Pick<FaceDetector, 'detect' | 'dispose'>>
   /** What decodes them; sharp by default. */

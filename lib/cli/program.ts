@@ -74,6 +74,7 @@ function isAbort(error: unknown): boolean {
 const OWN_ENGINE: Engine = {
   loadModel: async (source, device = 'auto') => (await import('../index.js')).SphereFaceModel.load(source, { device }),
   setThreads: async (threads) => (await import('../index.js')).configureCpu({ threads }),
+  limits: async (device, signal) => (await import('../limits.js')).machineLimits(device, signal),
   loadDetector: async (signal) => (await import('../index.js')).FaceDetector.load({ signal }),
 }
 

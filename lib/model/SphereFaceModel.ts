@@ -145,6 +145,15 @@ export class SphereFaceModel {
     return this.data.vertexCount
   }
 
+  /** @internal Operations of decoding a face on the CPU's vectors, multiplications and additions. */
+  get decodeFlops(): number {
+    try {
+      return this.#requireNative().decodeFlops()
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
   /** F */
   get triangleCount(): number {
     return this.data.triangles.length / 3

@@ -153,6 +153,7 @@ Napi::Function NativeModel::define(Napi::Env env) {
                          InstanceMethod("decodeSync", &NativeModel::decodeSync),
                          InstanceMethod("fromWhitened", &NativeModel::fromWhitened),
                          InstanceMethod("identityPrior", &NativeModel::identityPrior),
+                         InstanceMethod("decodeFlops", &NativeModel::decodeFlops),
                          InstanceMethod("dispose", &NativeModel::dispose),
                      });
 }
@@ -297,6 +298,10 @@ Napi::Value NativeModel::fit(const Napi::CallbackInfo& info) {
         });
     return Napi::Number::New(info.Env(), id);
   });
+}
+
+Napi::Value NativeModel::decodeFlops(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), model()->decodeFlops()); });
 }
 
 std::shared_ptr<DecodeBatch> NativeModel::decodeBatch(const Napi::CallbackInfo& info) const {

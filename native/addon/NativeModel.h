@@ -29,6 +29,8 @@ class NativeModel : public Napi::ObjectWrap<NativeModel> {
   Napi::Value fromWhitened(const Napi::CallbackInfo& info);
   // identityPrior() -> { factor: L [D,D] of v = L x, radius }
   Napi::Value identityPrior(const Napi::CallbackInfo& info);
+  // decodeFlops() -> operations of decoding a face on the CPU's vectors
+  Napi::Value decodeFlops(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   const std::shared_ptr<const FaceModel>& model() const;

@@ -5,6 +5,7 @@
 #include "addon/Linear.h"
 #include "addon/Napi.h"
 #include "addon/NativeModel.h"
+#include "cpu/MachineLimits.h"
 
 namespace sfm::addon {
 
@@ -53,6 +54,26 @@ Napi::Value cuda(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// limits(callback): { flops, storedBytes } a second that all threads together could do at most. Returns a number for
+// `cancel`.
+Napi::Value limits(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  AddonData& data = AddonData::of(env);
+  const auto found = std::make_shared<MachineLimits>();
+  const uint32_t id = data.run(
+      function(info[0], "callback"),
+      [found](Napi::Env env) -> napi_value {
+        Napi::Object result = Napi::Object::New(env);
+        result.Set("flops", Napi::Number::New(env, found->flops));
+        result.Set("storedBytes", Napi::Number::New(env, found->storedBytes));
+        return result;
+      },
+      [&](std::shared_ptr<const Cancellation> cancellation, Completion done) {
+        measureLimits(data.cpu().pool(), data.cpu().kernels(), found, std::move(cancellation), std::move(done));
+      });
+  return Napi::Number::New(env, id);
+}
+
 // configureCpu(threads, kernels)
 Napi::Value configureCpu(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -93,6 +114,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cpu", Napi::Function::New(env, cpu, "cpu"));
   exports.Set("cuda", Napi::Function::New(env, cuda, "cuda"));
   exports.Set("configureCpu", Napi::Function::New(env, configureCpu, "configureCpu"));
+  exports.Set("limits", Napi::Function::New(env, guarded<limits>, "limits"));
   exports.Set("linear", defineLinear(env));
   exports.Set("joint", defineJoint(env));
   exports.Set("cancel", Napi::Function::New(env, cancel, "cancel"));

@@ -1,15 +1,12 @@
 // What this machine's limits are, measured with loops of nothing else on one thread, and what the decoder's kernels reach
-// of them without JavaScript around: JSON on standard output. Compiled for the machine that it is built on.
+// of them without JavaScript around: JSON on standard output.
 //   decode_bench [--batches 1,8,64,512] [--runs 15]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
-
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
 
 #include "bench/DefaultSize.h"
 #include "bench/HostTiming.h"
@@ -22,65 +19,26 @@ using namespace sfm::bench;
 
 namespace {
 
-#if defined(__GNUC__)
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-typedef float Lanes __attribute__((vector_size(kLanes * 4)));
-
-// Multiply-adds on registers, ten chains of them, which is enough to wait for none.
-double multiplyAdds() {
-  constexpr int kChains = 10, kSteps = 2000000;
-  Lanes result = {};
-  const Times times = timeOnHost(9, [&] {
-    Lanes a, b, sums[kChains];
-    for (int i = 0; i < kLanes; ++i) {
-      a[i] = 0.999f;
-      b[i] = 0.001f * static_cast<float>(i);
-    }
-    __asm__ volatile("" : "+x"(a));  // a register, not a constant in memory
-#pragma GCC unroll 10
-    for (int c = 0; c < kChains; ++c) sums[c] = result + static_cast<float>(c);  // no two chains are the same
-    for (int step = 0; step < kSteps; ++step) {
-#pragma GCC unroll 10
-      for (int c = 0; c < kChains; ++c) sums[c] = sums[c] * a + b;
-    }
-#pragma GCC unroll 10
-    for (int c = 0; c < kChains; ++c) result += sums[c];
-  });
-  __asm__ volatile("" : "+x"(result));
-  return 2.0 * kLanes * kChains * kSteps / times.least / 1e6;
+// GFLOP/s.
+double multiplyAdds(const CpuKernels& kernels) {
+  float sink[16];
+  std::fill(sink, sink + 16, 0.5f);
+  double made = 0;
+  const Times times = timeOnHost(9, [&] { made = kernels.multiplyAdds(2000000, sink); });
+  return 2 * made / times.least / 1e6;
 }
-#else
-double multiplyAdds() { return 0; }
-#endif
 
 struct Stores {
   double plain, streamed;  // GB/s
 };
 
-Stores stores() {
+Stores stores(const CpuKernels& kernels) {
   const size_t size = size_t{32} << 20;  // numbers: 128 MB, more than any cache
   AlignedBuffer<float> to(size);
-  Stores result = {};
-#if defined(__SSE2__)
-  const auto fill = [&](auto store, float value) {
-    const __m128 v = _mm_set1_ps(value);
-    for (size_t i = 0; i < size; i += 4) store(to.data() + i, v);
-    _mm_sfence();
-  };
   const double bytes = static_cast<double>(size * sizeof(float));
-  result.plain = bytes / timeOnHost(9, [&] { fill([](float* p, __m128 v) { _mm_store_ps(p, v); }, 1); }).least / 1e6;
-  result.streamed =
-      bytes / timeOnHost(9, [&] { fill([](float* p, __m128 v) { _mm_stream_ps(p, v); }, 2); }).least / 1e6;
-#else
-  const double bytes = static_cast<double>(size * sizeof(float));
-  result.plain = bytes / timeOnHost(9, [&] { std::memset(to.data(), 1, size * sizeof(float)); }).least / 1e6;
-#endif
+  Stores result;
+  result.plain = bytes / timeOnHost(9, [&] { std::fill(to.data(), to.data() + size, 1.0f); }).least / 1e6;
+  result.streamed = bytes / timeOnHost(9, [&] { kernels.stream(to.data(), size, 2); }).least / 1e6;
   return result;
 }
 
@@ -154,8 +112,9 @@ int main(int argc, char** argv) {
   try {
     const auto model = defaultSizeModel();
     Json json;
-    const Stores store = stores();
-    json.open('{').key("limits").open('{').member("gflops", multiplyAdds()).member("storeGBps", store.plain);
+    const CpuKernels& best = *cpuKernels().front();
+    const Stores store = stores(best);
+    json.open('{').key("limits").open('{').member("gflops", multiplyAdds(best)).member("storeGBps", store.plain);
     json.member("streamGBps", store.streamed).close('}');
     json.member("columns", model->decodeBasis().columnCount);
     json.member("basisBytes", static_cast<double>(model->decodeBasis().bytes()));

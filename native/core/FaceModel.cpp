@@ -249,6 +249,12 @@ const MirroredBasis* FaceModel::mirroredBasis() const {
   return mirroredBasis_.get();
 }
 
+double FaceModel::decodeFlops() const {
+  const MirroredBasis* const mirrored = mirroredBasis();
+  return mirrored ? 2.0 * mirrored->panelCount * MirroredBasis::kRow * mirrored->rowCount()
+                  : 6.0 * vertexCount_ * decodeBasis_.columnCount;
+}
+
 void FaceModel::reflect(double* latent) const {
   if (reflector_.empty()) return;
   const double along = 2 * dot(reflector_.data(), latent, identityCount_);

@@ -109,6 +109,8 @@ class FaceModel {
   const DecodeBasis& decodeBasis() const { return decodeBasis_; }
   // The same basis for decoding left and right at once; null where that saves nothing. Made when it is first asked for.
   const MirroredBasis* mirroredBasis() const;
+  // Of a whole face on vectors: what is multiplied and added, each by itself.
+  double decodeFlops() const;
   const DeviceCopies& deviceCopies() const { return deviceCopies_; }
   size_t bytes() const;  // of memory
   // The file's identity column that each packed identity column holds.

@@ -34,6 +34,10 @@ bool weighOnVectors(int d, const EvidenceToWeigh& evidence, double* out) {
   return kAvx512Bf16Kernels.weighEvidence(d, evidence, out);
 }
 
+double multiplyAddsOnVectors(long long rounds, float* sink) { return kAvx512Kernels.multiplyAdds(rounds, sink); }
+
+void streamOnVectors(float* to, size_t count, float value) { kAvx512Kernels.stream(to, count, value); }
+
 }  // namespace
 
 const CpuKernels kAmxKernels = {"amx",
@@ -43,6 +47,8 @@ const CpuKernels kAmxKernels = {"amx",
                                 &fitOnVectors,
                                 &jointOnVectors,
                                 &weighOnVectors,
+                                &multiplyAddsOnVectors,
+                                &streamOnVectors,
                                 &decodeOnTiles<AmxTiles, true>,
                                 &decodeOnTiles<AmxTiles, false>};
 

@@ -11,6 +11,8 @@ const CpuKernels kAvx2Kernels = {"avx2",
                                  &decodeMirroredKernel,
                                  &fitKernel<SimdKernels>,
                                  &jointKernel<SimdKernels>,
-                                 &weighEvidence<SimdKernels>};
+                                 &weighEvidence<SimdKernels>,
+                                 &multiplyAddsKernel,
+                                 &streamKernel};
 
 }  // namespace sfm

@@ -11,6 +11,8 @@ const CpuKernels kAvx512Kernels = {"avx512",
                                    &decodeMirroredKernel,
                                    &fitKernel<SimdKernels>,
                                    &jointKernel<SimdKernels>,
-                                   &weighEvidence<SimdKernels>};
+                                   &weighEvidence<SimdKernels>,
+                                   &multiplyAddsKernel,
+                                   &streamKernel};
 
 }  // namespace sfm

@@ -12,6 +12,8 @@ const CpuKernels kAvx512Bf16Kernels = {"avx512bf16",
                                        &decodeMirroredKernel,
                                        &fitKernel<RoughKernels>,
                                        &jointKernel<RoughKernels>,
-                                       &weighEvidence<RoughKernels>};
+                                       &weighEvidence<RoughKernels>,
+                                       &multiplyAddsKernel,
+                                       &streamKernel};
 
 }  // namespace sfm

@@ -11,6 +11,8 @@ const CpuKernels kNeonKernels = {"neon",
                                  &decodeMirroredKernel,
                                  &fitKernel<SimdKernels>,
                                  &jointKernel<SimdKernels>,
-                                 &weighEvidence<SimdKernels>};
+                                 &weighEvidence<SimdKernels>,
+                                 &multiplyAddsKernel,
+                                 &streamKernel};
 
 }  // namespace sfm

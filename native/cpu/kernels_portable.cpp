@@ -11,6 +11,8 @@ const CpuKernels kPortableKernels = {"portable",
                                      &decodeMirroredKernel,
                                      &fitKernel<SimdKernels>,
                                      &jointKernel<SimdKernels>,
-                                     &weighEvidence<SimdKernels>};
+                                     &weighEvidence<SimdKernels>,
+                                     &multiplyAddsKernel,
+                                     &streamKernel};
 
 }  // namespace sfm

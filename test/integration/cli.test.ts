@@ -294,6 +294,12 @@ describe('sfm bench', () => {
     const report = JSON.parse(out)
     expect(report.decode.map(({ batch }: { batch: number }) => batch)).toEqual([1, 64, 512])
     for (const { facesPerSecond } of [...report.decode, report.fit]) expect(facesPerSecond).toBeGreaterThan(0)
+    // Of this processor's limits, unless a GPU does the work.
+    if (report.limits) {
+      expect(report.limits.gflops).toBeGreaterThan(0.1)
+      expect(report.limits.storeGBps).toBeGreaterThan(0.01)
+      for (const { ofLimit } of [...report.decode, report.fit]) expect(ofLimit).toBeGreaterThan(0)
+    }
     expect(report.fit.usable).toBe(report.fit.batch)
     expect(report.fit.medianRmse).toBeLessThan(2)
   }, 120_000)

@@ -10,6 +10,7 @@ import { readModelFile } from '../../lib/model/formats/modelFile.js'
 import { readModel, writeModel } from '../../lib/model/formats/sphereFaceModel.js'
 import { asFloat32 } from '../../lib/model/half.js'
 import type { ModelData } from '../../lib/model/ModelData.js'
+import { mirrorImage } from '../../lib/train/symmetricExpressions.js'
 import { defaultModel } from '../fixtures/models.js'
 
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
@@ -58,6 +59,22 @@ describe('the embedded model', () => {
       expect(symmetry(identities, k, mirror!, vertexCount)).toBeGreaterThan(0.9)
     for (let q = 0; q < within.length / (3 * vertexCount); q++)
       expect(symmetry(within, q, mirror!, vertexCount)).toBeLessThan(-0.9)
+  })
+
+  it('has expressions that are mirror images of each other or of themselves, to the last bit', async () => {
+    const { expressionBasis, mirror, expressionCount, vertexCount, metadata } = await readModelFile(MODEL)
+    const basis = asFloat32(expressionBasis)
+    const column = (e: number) => basis.subarray(e * 3 * vertexCount, (e + 1) * 3 * vertexCount)
+    const other: Record<string, string> = { L: 'R', R: 'L', Left: 'Right', Right: 'Left' }
+    for (const [e, name] of metadata.expressionNames.entries()) {
+      const partner = metadata.expressionNames.indexOf(name.replace(/(L|R|Left|Right)$/, (side) => other[side]!))
+      const image = mirrorImage(column(e), mirror!)
+      expect(
+        column(partner).every((value, i) => value === image[i]),
+        name,
+      ).toBe(true)
+    }
+    expect(metadata.expressionNames).toHaveLength(expressionCount)
   })
 
   it('knows from which score on two faces are one person', async () => {

@@ -5,6 +5,7 @@
 #include "cpu/JointSolver.h"
 #include "cpu/PersonEvidence.h"
 #include "cpu/kernels/DecodeMirrored.h"
+#include "cpu/kernels/Limits.h"
 #include "cpu/kernels/Linear.h"
 
 namespace sfm {
