@@ -245,6 +245,7 @@ FaceModel::~FaceModel() = default;
 const MirroredBasis* FaceModel::mirroredBasis() const {
   std::call_once(mirroredOnce_, [this] {
     if (!mirror_.empty()) mirroredBasis_ = sfm::mirroredBasis(decodeBasis_, mirror_);
+    mirroredMade_.store(true, std::memory_order_release);
   });
   return mirroredBasis_.get();
 }

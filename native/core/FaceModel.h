@@ -1,6 +1,7 @@
 // The model as the kernels want it: checked, packed, immutable; shared by every call in flight.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -109,6 +110,7 @@ class FaceModel {
   const DecodeBasis& decodeBasis() const { return decodeBasis_; }
   // The same basis for decoding left and right at once; null where that saves nothing. Made when it is first asked for.
   const MirroredBasis* mirroredBasis() const;
+  bool hasMirroredBasis() const { return mirroredMade_.load(std::memory_order_acquire); }  // whether it was made
   // Of a whole face on vectors: what is multiplied and added, each by itself.
   double decodeFlops() const;
   const DeviceCopies& deviceCopies() const { return deviceCopies_; }
@@ -159,6 +161,7 @@ class FaceModel {
   DecodeBasis decodeBasis_;
   std::vector<int32_t> mirror_;
   mutable std::once_flag mirroredOnce_;
+  mutable std::atomic<bool> mirroredMade_{false};
   mutable std::unique_ptr<const MirroredBasis> mirroredBasis_;
   std::vector<float> withinIdentityFloats_;  // [Q,N,3] as in the file, or
   std::vector<uint16_t> withinIdentityHalves_;  // the same

@@ -24,15 +24,26 @@ std::vector<Slot> slotsOf(const std::vector<int32_t>& mirror) {
   return slots;
 }
 
-float valueOf(const DecodeBasis& basis, int column, int32_t vertex, int axis) {
-  const size_t at = basis.at(static_cast<size_t>(vertex), axis, column);
-  return basis.isHalf() ? halfToFloat(basis.halves[at]) : basis.floats[at];
-}
+// Numbers of a basis as floats: 16-bit ones by a table, since there are millions of them.
+class Values {
+ public:
+  explicit Values(const DecodeBasis& basis) : basis_(basis) {
+    if (!basis.isHalf()) return;
+    table_.resize(65536);
+    for (size_t bits = 0; bits < table_.size(); ++bits) table_[bits] = halfToFloat(static_cast<uint16_t>(bits));
+  }
+  float operator[](size_t at) const { return basis_.isHalf() ? table_[basis_.halves[at]] : basis_.floats[at]; }
+
+ private:
+  const DecodeBasis& basis_;
+  std::vector<float> table_;
+};
 
 // Even or odd parts of all columns: [column][slot][axis].
 struct Parts {
-  explicit Parts(size_t columns, size_t slots) : size(slots * kAxes), values(columns * slots * kAxes) {}
-  float* row(int column) { return &values[static_cast<size_t>(column) * size]; }
+  explicit Parts(size_t columns, size_t slots)
+      : size(slots * kAxes), values(AlignedBuffer<float>::uninitialised(columns * slots * kAxes)) {}
+  float* row(int column) { return values.data() + static_cast<size_t>(column) * size; }
   bool isZero(int column) {
     return std::all_of(row(column), row(column) + size, [](float value) { return value == 0; });
   }
@@ -41,7 +52,7 @@ struct Parts {
     return std::all_of(row(a), row(a) + size, [&](float value) { return value == sign * *other++; });
   }
   size_t size;
-  std::vector<float> values;
+  AlignedBuffer<float> values;
 };
 
 // The 16-bit float that is exactly `value`, if there is one.
@@ -132,15 +143,18 @@ void MirroredBasis::coefficients(const float* columns, float* rows) const {
 std::unique_ptr<const MirroredBasis> mirroredBasis(const DecodeBasis& basis, const std::vector<int32_t>& mirror) {
   const std::vector<Slot> slots = slotsOf(mirror);
   const int columns = basis.columnCount;
+  const Values values(basis);
   Parts even(static_cast<size_t>(columns), slots.size()), odd(static_cast<size_t>(columns), slots.size());
   for (int c = 0; c < columns; ++c) {
     float *plus = even.row(c), *minus = odd.row(c);
     for (const Slot& slot : slots) {
-      for (int axis = 0; axis < kAxes; ++axis) {
-        const float left = valueOf(basis, c, slot.left, axis),
-                    right = (axis == 0 ? -1.0f : 1.0f) * valueOf(basis, c, slot.right, axis);
-        *plus++ = 0.5f * (left + right);
-        *minus++ = 0.5f * (left - right);
+      const size_t left = basis.at(static_cast<size_t>(slot.left), 0, c),
+                   right = basis.at(static_cast<size_t>(slot.right), 0, c);
+      for (size_t axis = 0; axis < kAxes; ++axis) {
+        const float a = values[left + axis * DecodeBasis::kPanel],
+                    b = (axis == 0 ? -1.0f : 1.0f) * values[right + axis * DecodeBasis::kPanel];
+        *plus++ = 0.5f * (a + b);
+        *minus++ = 0.5f * (a - b);
       }
     }
   }
@@ -163,26 +177,31 @@ std::unique_ptr<const MirroredBasis> mirroredBasis(const DecodeBasis& basis, con
   for (size_t first = 0; first < slots.size(); first += kPanel) {
     const size_t panel = first / kPanel, count = std::min(kPanel, slots.size() - first);
     to.panels.push_back(panelOf(&slots[first], static_cast<int>(count)));
-    for (size_t s = 0; s < count; ++s) {
-      for (size_t axis = 0; axis < kAxes; ++axis) {
-        const size_t at = axis * kPanel + s;
-        to.mean[panel * 2 * kRow + at] = basis.mean[basis.at(slots[first + s].left, static_cast<int>(axis))];
-        to.mean[(panel * 2 + 1) * kRow + at] = basis.mean[basis.at(slots[first + s].right, static_cast<int>(axis))];
-        size_t half = panel * halfRows * kRow + at, whole = panel * floatRows * kRow + at;
-        for (auto [rows, parts] : {std::pair(&to.even, &even), std::pair(&to.odd, &odd)}) {
-          for (int r = 0; r < rows->count(); ++r) {
-            const float value = parts->row(rows->column[r])[(first + s) * kAxes + axis];
-            if (r < rows->halfCount) {
-              exactHalf(value, &to.halves[half]);
-              half += kRow;
-            } else {
-              to.floats[whole] = value;
-              whole += kRow;
-            }
-          }
-        }
+    for (size_t s = 0; s < count; ++s)
+      for (int axis = 0; axis < kAxes; ++axis) {
+        float* const mean = to.mean.data() + panel * 2 * kRow + static_cast<size_t>(axis) * kPanel + s;
+        mean[0] = basis.mean[basis.at(static_cast<size_t>(slots[first + s].left), axis)];
+        mean[kRow] = basis.mean[basis.at(static_cast<size_t>(slots[first + s].right), axis)];
       }
-    }
+    uint16_t* half = to.halves.data() + panel * halfRows * kRow;
+    float* whole = to.floats.data() + panel * floatRows * kRow;
+    const auto pack = [&](const MirroredBasis::Rows& rows, Parts& parts) {
+      for (int r = 0; r < rows.count(); ++r) {
+        const float* from = parts.row(rows.column[static_cast<size_t>(r)]) + first * kAxes;
+        const bool isHalf = r < rows.halfCount;
+        for (size_t s = 0; s < count; ++s)
+          for (size_t axis = 0; axis < kAxes; ++axis, ++from) {
+            if (isHalf)
+              exactHalf(*from, half + axis * kPanel + s);
+            else
+              whole[axis * kPanel + s] = *from;
+          }
+        half += isHalf ? kRow : 0;
+        whole += isHalf ? 0 : kRow;
+      }
+    };
+    pack(to.even, even);
+    pack(to.odd, odd);
   }
   return result;
 }

@@ -30,6 +30,15 @@ bool isSmall(const DecodeBatch& batch) {
   return 3.0 * batch.count * basis.pointCount * basis.columnCount <= kSmallDecode && batch.normals.size() == 0;
 }
 
+bool isDecodedOnTiles(const DecodeBatch& batch, const CpuKernels& kernels) {
+  return kernels.decodeOnTiles && batch.basis().isHalf() && batch.precision != DecodePrecision::kExact;
+}
+
+// Whether the sides of faces may be decoded together. Tiles have arithmetic to spare: there the stores are what counts.
+bool mayBeMirrored(const DecodeBatch& batch, const CpuKernels& kernels) {
+  return !batch.scheme && !isDecodedOnTiles(batch, kernels);
+}
+
 // How a batch is decoded, and in which tasks.
 struct DecodePlan {
   DecodeFunction decode;
@@ -40,15 +49,13 @@ struct DecodePlan {
 
   DecodePlan(const DecodeBatch& batch, const CpuKernels& kernels, int threads) {
     const DecodeBasis& basis = batch.basis();
-    const bool normals = batch.normals.size() > 0,
-               onTiles = kernels.decodeOnTiles && basis.isHalf() && batch.precision != DecodePrecision::kExact;
+    const bool normals = batch.normals.size() > 0, onTiles = isDecodedOnTiles(batch, kernels);
     const size_t bytes = static_cast<size_t>(batch.count) * basis.pointCount * 3 * sizeof(float);
     decode = !onTiles                                    ? kernels.decode
              : batch.precision == DecodePrecision::kFast ? kernels.decodeOnTilesFast
                                                          : kernels.decodeOnTiles;
     stream = onTiles && bytes > kStreamedBytes && !normals;  // normals read what was written
-    // Tiles have arithmetic to spare: there the stores are what counts.
-    mirrored = onTiles || batch.scheme ? nullptr : batch.model->mirroredBasis();
+    mirrored = mayBeMirrored(batch, kernels) ? batch.model->mirroredBasis() : nullptr;
     decodeMirrored = kernels.decodeMirrored;
     panelCount = mirrored ? mirrored->panelCount : basis.panelCount;
     const int panels = panelCount;
@@ -240,6 +247,22 @@ void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<cons
       failure = std::current_exception();
     }
     done(failure);
+    return;
+  }
+  if (mayBeMirrored(*batch, kernels_) && !batch->model->hasMirroredBasis()) {
+    // Some milliseconds, once a model, and not on this thread.
+    Job job;
+    job.taskCount = 1;
+    job.run = [batch](int, int) { batch->model->mirroredBasis(); };
+    job.done = [this, batch, cancellation, done](std::exception_ptr failure) {
+      try {
+        if (failure) std::rethrow_exception(failure);
+        decode(batch, cancellation, done);
+      } catch (...) {
+        done(std::current_exception());
+      }
+    };
+    pool_.submit(std::move(job));
     return;
   }
   const DecodePlan plan(*batch, kernels_, threadCount());
