@@ -151,6 +151,7 @@ export interface NativeModelTensors {
   triangles: Int32Array
   withinIdentityBasis?: Float32Array | Uint16Array | undefined
   mirror?: Int32Array | undefined
+  identityPersonShare?: Float32Array | undefined
 }
 
 /** Linear algebra on row-major matrices (native/addon/Linear.h); sizes are checked again there. */
@@ -180,6 +181,8 @@ export interface NativeLinear {
 
 /** What the images of a joint fit say of the person, where passes have left it (native/addon/Joint.h). */
 export interface NativeJointEvidence {
+  /** What a photo says of the person, in place: share [D], information [D(D+1)/2] and shift [D] of native/cpu/PersonPosterior.h. */
+  personPosterior(share: Float32Array, information: Float32Array, shift: Float32Array): void
   /** Gives back what passes have left. */
   release(images: unknown): void
   /**

@@ -4,7 +4,6 @@ import type { NativeFits } from '../native.js'
 import type { Camera, FitResult, FitStatus, Pose } from './FitResult.js'
 import type { FaceInfo, ImageInfo, ObservationLabel } from './Observation.js'
 import { type Posterior, triangle } from './Posterior.js'
-import { personPosterior } from './personPosterior.js'
 import { posteriorToJson } from './posteriorJson.js'
 
 /** Places in a record; the order of native/core/Batch.h's FitRecord. */
@@ -143,20 +142,12 @@ export function resultOf(
     identity_uncertainty: failed ? null : at(RECORD.uncertainty),
     posterior:
       withPosterior && !failed
-        ? posteriorOf(
-            {
-              information: arrays.slice(end, end + triangle(D)),
-              shift: arrays.slice(end + triangle(D), end + posteriorSize),
-            },
-            sizes,
-          )
+        ? {
+            information: arrays.slice(end, end + triangle(D)),
+            shift: arrays.slice(end + triangle(D), end + posteriorSize),
+          }
         : undefined,
   })
-}
-
-/** What a posterior of the face in a photo says of the person. */
-export function posteriorOf(posterior: Posterior, { personShare }: ResultSizes): Posterior {
-  return personShare ? personPosterior(posterior, personShare) : posterior
 }
 
 function message(status: FitStatus, usable: boolean, failure: number, iterations: number): string {

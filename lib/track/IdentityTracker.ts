@@ -5,7 +5,8 @@ import { type ImageEvidence, squaredNorm } from '../fit/PersonEstimate.js'
 import { PersonLink } from '../fit/PersonLink.js'
 import type { Posterior } from '../fit/Posterior.js'
 import type { PackedObservation } from '../fit/packObservation.js'
-import { poseOf, posteriorOf } from '../fit/Results.js'
+import { personPosterior } from '../fit/personPosterior.js'
+import { poseOf } from '../fit/Results.js'
 import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits, NativeJoint } from '../native.js'
 import { FaceMotion } from './FaceMotion.js'
@@ -143,11 +144,12 @@ export class IdentityTracker {
   person(): TrackedPerson | undefined {
     const { sizes } = this.#context
     if (this.#identity.frames === 0) return undefined
+    const posterior = this.#identity.posterior()
     return {
       person: this.#person,
       frames: this.#identity.frames,
       ...this.#face(),
-      posterior: posteriorOf(this.#identity.posterior(), sizes),
+      posterior: sizes.personShare ? personPosterior(posterior, sizes.personShare) : posterior,
       ...(sizes.reference && { model: sizes.reference }),
     }
   }

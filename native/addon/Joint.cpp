@@ -6,6 +6,7 @@
 
 #include "addon/AddonData.h"
 #include "addon/Arguments.h"
+#include "cpu/PersonPosterior.h"
 
 namespace sfm::addon {
 
@@ -99,6 +100,25 @@ Napi::Value weigh(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// personPosterior, in place.
+Napi::Value personPosteriorOf(const Napi::CallbackInfo& info) {
+  const ArrayView<float> share = array<float>(info[0], "share");
+  if (share.size == 0 || share.size > 4096) invalid("share: expected up to 4,096 numbers");
+  const int d = static_cast<int>(share.size);
+  const ArrayView<float> information = array<float>(info[1], "information", packedTriangle(d)),
+                         shift = array<float>(info[2], "shift", share.size);
+  // Copies: what they are computed from may change at any time where memory is shared.
+  const std::vector<float> shares(share.data, share.data + share.size);
+  for (const float value : shares)
+    if (!(value >= 0 && value <= 1)) invalid("share: expected numbers from 0 to 1");
+  std::vector<double> s(information.data, information.data + information.size), h(shift.data, shift.data + shift.size);
+  const CpuKernels& kernels = AddonData::of(info.Env()).cpu().kernels();
+  personPosterior({linear::linearKernelsFor(kernels.name), linear::Parallel()}, d, shares.data(), s.data(), h.data());
+  std::copy(s.begin(), s.end(), const_cast<float*>(information.data));
+  std::copy(h.begin(), h.end(), const_cast<float*>(shift.data));
+  return info.Env().Undefined();
+}
+
 // Before the garbage collector comes by: the next joint fit has use for their memory.
 Napi::Value release(const Napi::CallbackInfo& info) {
   handle(info[0]).reset();
@@ -121,6 +141,7 @@ std::shared_ptr<JointImages> takeImages(const Napi::Value& value) {
 Napi::Object defineJoint(Napi::Env env) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("add", Napi::Function::New(env, guarded<add>, "add"));
+  object.Set("personPosterior", Napi::Function::New(env, guarded<personPosteriorOf>, "personPosterior"));
   object.Set("release", Napi::Function::New(env, guarded<release>, "release"));
   object.Set("weigh", Napi::Function::New(env, guarded<weigh>, "weigh"));
   return object;

@@ -167,7 +167,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
                       stddevValue = from.Get("expressionStddev"), priorMeanValue = from.Get("identityPriorMean"),
                       priorFactorValue = from.Get("identityPriorFactor"), trianglesValue = from.Get("triangles"),
                       withinIdentityValue = from.Get("withinIdentityBasis"),
-                      expressionMeanValue = from.Get("expressionMean"), mirrorValue = from.Get("mirror");
+                      expressionMeanValue = from.Get("expressionMean"), mirrorValue = from.Get("mirror"),
+                      personShareValue = from.Get("identityPersonShare");
     FaceModelSource source;
     const ArrayView<float> mean = array<float>(meanValue, "mean");
     if (mean.size == 0 || mean.size % 3 != 0 || mean.size / 3 > (1u << 24))
@@ -187,6 +188,8 @@ NativeModel::NativeModel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Nati
       source.priorMean = array<float>(priorMeanValue, "identityPriorMean", k).data;
       source.priorFactor = array<float>(priorFactorValue, "identityPriorFactor", k * k).data;
     }
+    if (!isAbsent(personShareValue) && source.priorMean)
+      source.personShare = array<float>(personShareValue, "identityPersonShare", k).data;
     const ArrayView<int32_t> triangles = array<int32_t>(trianglesValue, "triangles");
     if (triangles.size % 3 != 0 || triangles.size / 3 > (1u << 25))
       invalid("triangles: expected 3 indices for each of up to 33,554,432 triangles");

@@ -229,6 +229,12 @@ FaceModel::FaceModel(const FaceModelSource& source)
     priorFactor_ = std::move(covariance);
   }
 
+  if (source.personShare) {
+    personShare_.assign(source.personShare, source.personShare + d);
+    for (const float share : personShare_)
+      if (!(share >= 0 && share <= 1)) invalid("identity_person_share: expected numbers from 0 to 1");
+  }
+
   // The slack column a_t = basis * pole.
   std::vector<double> pole(k, 0.0);
   pole[k - 1] = 1;

@@ -31,6 +31,7 @@ struct FaceModelSource {
   const float* expressionMean = nullptr;    // [E] of the prior; null: all 0
   const float* priorMean = nullptr;         // [K] unit; null for a Gaussian model
   const float* priorFactor = nullptr;       // [K,K]; null for a Gaussian model
+  const float* personShare = nullptr;       // [K] 0..1 of each latent's variance, the person's own; null: all of it
   BasisView withinIdentity;                 // [Q,N,3] mm; no columns: none
   const int32_t* triangles = nullptr;       // [F,3]
   int triangleCount = 0;
@@ -92,6 +93,8 @@ class FaceModel {
   // v = L x, x ~ N(0, I) the whitened coordinates. Both empty when the covariance is the identity.
   const std::vector<double>& priorPrecision() const { return priorPrecision_; }
   const std::vector<double>& priorFactor() const { return priorFactor_; }
+  // [D] of each whitened latent's variance, the person's own; empty: all of it.
+  const std::vector<float>& personShare() const { return personShare_; }
   // How long chart coordinates may be: without a slack column the far hemisphere repeats the near one's shapes, with it
   // keep clear of the antipode. Infinite for a Gaussian model.
   double largestTangent() const;
@@ -151,6 +154,7 @@ class FaceModel {
   std::vector<double> reflector_;
   std::vector<double> priorPrecision_;
   std::vector<double> priorFactor_;
+  std::vector<float> personShare_;
   std::vector<float> expressionBounds_;
   std::vector<float> expressionStddev_;
   std::vector<float> expressionMean_;

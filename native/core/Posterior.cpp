@@ -12,20 +12,25 @@ void whitenPosterior(const FaceModel& model, double identityPrior, double* infor
     for (size_t j = 0; j < d; ++j) h[i] += information[packed(i, j)] * shift[j];
   const std::vector<double>& l = model.priorFactor();
   if (!l.empty()) {
-    std::vector<double> product(d * d);  // H L
+    // L by its rows' numbers from the first on that is not 0, which is often the one on the diagonal.
+    std::vector<size_t> first(d);
+    for (size_t k = 0; k < d; ++k)
+      while (first[k] < k && l[k * d + first[k]] == 0) ++first[k];
+    std::vector<double> product(d * d), result(d * d), turned(d);  // H L, L^T H L, L^T h
     for (size_t i = 0; i < d; ++i)
-      for (size_t k = 0; k < d; ++k)
-        for (size_t j = 0; j <= k; ++j) product[i * d + j] += information[packed(i, k)] * l[k * d + j];
-    for (size_t i = 0; i < d; ++i)
-      for (size_t j = 0; j <= i; ++j) {
-        double sum = 0;
-        for (size_t k = i; k < d; ++k) sum += l[k * d + i] * product[k * d + j];
-        information[packed(i, j)] = sum;
+      for (size_t k = 0; k < d; ++k) {
+        const double value = information[packed(i, k)];
+        for (size_t j = first[k]; j <= k; ++j) product[i * d + j] += value * l[k * d + j];
+      }
+    for (size_t k = 0; k < d; ++k)
+      for (size_t i = first[k]; i <= k; ++i) {
+        const double value = l[k * d + i];
+        for (size_t j = 0; j <= i; ++j) result[i * d + j] += value * product[k * d + j];
+        turned[i] += value * h[k];
       }
     for (size_t i = 0; i < d; ++i) {
-      double sum = 0;
-      for (size_t k = i; k < d; ++k) sum += l[k * d + i] * h[k];
-      h[i] = sum;
+      for (size_t j = 0; j <= i; ++j) information[packed(i, j)] = result[i * d + j];
+      h[i] = turned[i];
     }
   }
   for (size_t i = 0; i < d; ++i) {

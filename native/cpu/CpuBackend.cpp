@@ -4,7 +4,9 @@
 #include <exception>
 #include <utility>
 
+#include "core/Error.h"
 #include "core/Normals.h"
+#include "cpu/PersonPosterior.h"
 
 namespace sfm {
 
@@ -145,6 +147,20 @@ void CpuBackend::passOne(FitBatch& batch, int i, int worker) {
   batch.store(i, solution);
 }
 
+// From what a posterior says of the face in a photo to what it says of the person; false where it is none.
+bool CpuBackend::tellPerson(const FaceModel& model, FitSolution& solution) const {
+  const std::vector<float>& share = model.personShare();
+  if (share.empty()) return true;
+  try {
+    personPosterior({linear::linearKernelsFor(kernels_.name), linear::Parallel()}, model.tangentCount(), share.data(),
+                    solution.information, solution.shift);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::NUMERICAL) throw;
+    return false;
+  }
+  return true;
+}
+
 void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
   if (batch.joint && batch.joint->pass) return passOne(batch, i, worker);
   Workspace& workspace = workers_[static_cast<size_t>(worker)]->workspace(batch.scheme);
@@ -179,8 +195,14 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
     solution.status = FitStatus::kFailed;
     solution.usable = false;
   }
-  if (batch.options.posterior && solution.failure == FitFailure::kNone)
+  if (batch.options.posterior && solution.failure == FitFailure::kNone) {
     whitenPosterior(*batch.model, batch.options.identityPrior, solution.information, solution.shift);
+    if (!tellPerson(*batch.model, solution)) {
+      solution.failure = FitFailure::kNumerical;
+      solution.status = FitStatus::kFailed;
+      solution.usable = false;
+    }
+  }
   batch.store(i, solution);
 }
 

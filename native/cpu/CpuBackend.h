@@ -30,6 +30,7 @@ class CpuBackend final : public Backend {
   struct Worker;
 
   void fitOne(FitBatch& batch, int i, int worker);
+  bool tellPerson(const FaceModel& model, FitSolution& solution) const;
   void passOne(FitBatch& batch, int i, int worker);
 
   const CpuKernels& kernels_;

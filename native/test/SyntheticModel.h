@@ -113,6 +113,7 @@ class SyntheticModel {
                         options_.half ? withinIdentityHalves_.data() : nullptr, options_.withinIdentity};
     s.triangles = triangles_.data();
     s.triangleCount = static_cast<int>(triangles_.size() / 3);
+    s.personShare = personShare_.empty() ? nullptr : personShare_.data();
     s.mirror = mirror_.empty() ? nullptr : mirror_.data();
     return s;
   }
@@ -150,6 +151,7 @@ class SyntheticModel {
   std::vector<float>& priorFactor() { return priorFactor_; }
   std::vector<int32_t>& triangles() { return triangles_; }
   std::vector<int32_t>& mirror() { return mirror_; }
+  std::vector<float>& personShare() { return personShare_; }  // empty, unless a test fills it
   Random& random() { return random_; }
 
  private:
@@ -227,7 +229,7 @@ class SyntheticModel {
   Random random_;
   std::vector<double> place_;
   std::vector<float> mean_, identity_, expression_, bounds_, expressionMean_, stddev_, priorMean_, priorFactor_,
-      withinIdentity_, noise_;
+      personShare_, withinIdentity_, noise_;
   std::vector<uint16_t> identityHalves_, expressionHalves_, withinIdentityHalves_;
   std::vector<int32_t> triangles_, indices_, mirror_;
   std::vector<float> weights_;

@@ -168,6 +168,11 @@ CASE(impossible_priors_are_refused) {
             m.priorFactor()[4 * k + j] = 0.3f * m.priorFactor()[1 * k + j] - 0.7f * m.priorFactor()[2 * k + j];
         },
         correlated);
+  for (const float share : {-0.1f, 1.1f, NAN})
+    checkRefused([share](SyntheticModel& m) {
+      m.personShare().assign(k, 0.5f);
+      m.personShare()[2] = share;
+    });
   // Variance along the mean itself means nothing: it does not stand in for one that is missing.
   checkRefused([](SyntheticModel& m) {
     std::fill(m.priorFactor().begin(), m.priorFactor().end(), 0.0f);

@@ -33,8 +33,8 @@ describe('a large batch', () => {
     return { took, longest: delays.max / 1e6, ticks }
   }
 
-  it('of fits leaves the event loop to others', async () => {
-    const fitter = await model.createFitter()
+  it.each([false, true])('of fits leaves the event loop to others, with posterior: %s', async (posterior) => {
+    const fitter = await model.createFitter({ posterior })
     const faces = Array.from(
       { length: 20 },
       (_, i) => see(model.data, 'ibug68', drawFace(model.data, i), view).observation,
