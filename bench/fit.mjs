@@ -35,6 +35,7 @@ export async function syntheticFaces(model, scheme, seed = 1) {
 export async function benchFit(model) {
   const threads = devices()[0].threads
   const fitter = await model.createFitter()
+  const comparing = await model.createFitter({ posterior: true })
   const rows = []
   for (const scheme of ['ibug68', 'mediapipe478']) {
     const known = await syntheticFaces(model, scheme)
@@ -46,11 +47,14 @@ export async function benchFit(model) {
       for (const count of threads > 1 ? [1, threads] : [1]) {
         configureCpu({ threads: count })
         const results = await fitter.fit(observations)
-        const { batch } = await race({ batch: () => fitter.fit(observations) })
+        const { batch, posterior } = await race({
+          batch: () => fitter.fit(observations),
+          posterior: () => comparing.fit(observations),
+        })
         // Face after face: some take twice as long as others.
         let next = 0
         const { single } = await race({ single: () => fitter.fit(observations[next++ % FACES]) }, { leastRuns: FACES })
-        const times = { batch, single }
+        const times = { batch, posterior, single }
         rows.push({
           scheme,
           focal,

@@ -126,13 +126,14 @@ table(
 const fit = await benchFit(model)
 table(
   `Fitting ${identityCount - 1} identity + ${expressionCount} expression + pose unknowns, perspective`,
-  ['landmarks', 'focal', 'threads', 'ms a face', 'faces/s', 'one face alone, ms', 'iterations', 'usable', 'RMSE px'],
+  ['landmarks', 'focal', 'threads', 'ms a face', 'faces/s', 'ms with posterior', 'one face alone, ms', 'iterations', 'usable', 'RMSE px'],
   fit.map((row) => [
     row.scheme,
     row.focal,
     row.threads,
     row.millisecondsAFace.toFixed(3),
     Math.round(1000 / row.millisecondsAFace),
+    (row.times.posterior.median / row.faces).toFixed(3),
     spread(row.times.single),
     row.meanIterations.toFixed(2),
     `${row.usable}/${row.faces}`,
