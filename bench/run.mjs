@@ -126,7 +126,18 @@ table(
 const fit = await benchFit(model)
 table(
   `Fitting ${identityCount - 1} identity + ${expressionCount} expression + pose unknowns, perspective`,
-  ['landmarks', 'focal', 'threads', 'ms a face', 'faces/s', 'ms with posterior', 'one face alone, ms', 'iterations', 'usable', 'RMSE px'],
+  [
+    'landmarks',
+    'focal',
+    'threads',
+    'ms a face',
+    'faces/s',
+    'ms with posterior',
+    'one face alone, ms',
+    'iterations',
+    'usable',
+    'RMSE px',
+  ],
   fit.map((row) => [
     row.scheme,
     row.focal,

@@ -112,8 +112,7 @@ Napi::Value personPosteriorOf(const Napi::CallbackInfo& info) {
   for (const float value : shares)
     if (!(value >= 0 && value <= 1)) invalid("share: expected numbers from 0 to 1");
   std::vector<double> s(information.data, information.data + information.size), h(shift.data, shift.data + shift.size);
-  const CpuKernels& kernels = AddonData::of(info.Env()).cpu().kernels();
-  personPosterior({linear::linearKernelsFor(kernels.name), linear::Parallel()}, d, shares.data(), s.data(), h.data());
+  personPosterior(AddonData::of(info.Env()).cpu().kernels(), d, shares.data(), s.data(), h.data());
   std::copy(s.begin(), s.end(), const_cast<float*>(information.data));
   std::copy(h.begin(), h.end(), const_cast<float*>(shift.data));
   return info.Env().Undefined();

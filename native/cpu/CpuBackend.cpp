@@ -152,8 +152,7 @@ bool CpuBackend::tellPerson(const FaceModel& model, FitSolution& solution) const
   const std::vector<float>& share = model.personShare();
   if (share.empty()) return true;
   try {
-    personPosterior({linear::linearKernelsFor(kernels_.name), linear::Parallel()}, model.tangentCount(), share.data(),
-                    solution.information, solution.shift);
+    personPosterior(kernels_, model.tangentCount(), share.data(), solution.information, solution.shift);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::NUMERICAL) throw;
     return false;

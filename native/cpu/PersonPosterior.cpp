@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/Error.h"
 #include "core/Posterior.h"
 #include "linear/Cholesky.h"
 #include "linear/Product.h"
@@ -18,35 +19,25 @@ double at(const double* lower, int i, int j) {
   return i >= j ? lower[packedTriangle(i) + static_cast<size_t>(j)] : lower[packedTriangle(j) + static_cast<size_t>(i)];
 }
 
-// The shift of a person's evidence, so that its estimate has the length that the prior expects.
-void scaleToExpectedLength(const Engine& engine, int d, const double* information, double* shift) {
-  const size_t n = static_cast<size_t>(d);
-  // I + S = L L^T; L^-1 and L^-1 h, one beside the other.
-  std::vector<double> factor(n * n), solved(n * (n + 1));
-  for (int i = 0; i < d; ++i) {
-    for (int j = 0; j <= i; ++j) factor[i * n + j] = at(information, i, j) + (i == j ? 1 : 0);
-    solved[i * (n + 1) + i] = 1;
-    solved[i * (n + 1) + n] = shift[i];
-  }
-  linear::cholesky(engine, factor.data(), d);
-  linear::solveLower(engine, factor.data(), d, solved.data(), d + 1);
-  std::vector<double> estimate(n);
-  double expected = d;
-  for (size_t i = 0; i < n; ++i) {
-    const double* row = &solved[i * (n + 1)];
-    for (size_t j = 0; j <= i; ++j) expected -= row[j] * row[j];  // tr (I + S)^-1
-    estimate[i] = row[n];
-  }
-  linear::solveLowerTransposed(engine, factor.data(), d, estimate.data(), 1);
-  double squared = 0;
-  for (const double value : estimate) squared += value * value;
-  const double scale = squared > 0 ? std::sqrt(std::max(expected, 0.0) / squared) : 1;
-  for (size_t i = 0; i < n; ++i) shift[i] *= scale;
+// What to multiply the shift by, so that the estimate has the length that the prior expects.
+double lengthFactor(const CpuKernels& kernels, int d, const double* information, const double* shift) {
+  std::vector<double> upper;
+  upper.reserve(packedTriangle(d));
+  for (int i = 0; i < d; ++i)
+    for (int j = i; j < d; ++j) upper.push_back(at(information, i, j));
+  const PersonEvidence person = {{nullptr, upper.data()}, shift};
+  const WeighedImage nothing = {person, 0, 0};
+  double numbers[kEvidenceNumbers];
+  if (!kernels.weighEvidence(d, {person, 1, true, &nothing, 1}, numbers))
+    throw Error(ErrorCode::NUMERICAL, "information: expected a positive semidefinite matrix");
+  const double expected = d - numbers[kEvidenceSpread], squared = numbers[kEvidenceSquaredMean];
+  return squared > 0 ? std::sqrt(std::max(expected, 0.0) / squared) : 1;
 }
 
 }  // namespace
 
-void personPosterior(const Engine& engine, int d, const float* share, double* information, double* shift) {
+void personPosterior(const CpuKernels& kernels, int d, const float* share, double* information, double* shift) {
+  const Engine engine = {linear::linearKernelsFor(kernels.name), linear::Parallel()};
   const size_t n = static_cast<size_t>(d), columns = n + 1;
   std::vector<double> scale(n), own(n);
   for (size_t i = 0; i < n; ++i) {
@@ -74,7 +65,8 @@ void personPosterior(const Engine& engine, int d, const float* share, double* in
     }
     shift[i] = scale[i] * (shift[i] - taken[i * columns + n]);
   }
-  scaleToExpectedLength(engine, d, information, shift);
+  const double scaled = lengthFactor(kernels, d, information, shift);
+  for (size_t i = 0; i < n; ++i) shift[i] *= scaled;
 }
 
 }  // namespace sfm

@@ -1,7 +1,7 @@
 // What a photo says of the person, from what it says of the latents that it shows.
 #pragma once
 
-#include "linear/Engine.h"
+#include "cpu/CpuKernels.h"
 
 namespace sfm {
 
@@ -15,6 +15,6 @@ namespace sfm {
 //
 // `share` [D]: c, the person's share of each latent's variance. `information` [D(D+1)/2], the lower triangle row by row, and
 // `shift` [D] are replaced. Throws Error(NUMERICAL) where the information is not positive semidefinite.
-void personPosterior(const linear::Engine& engine, int d, const float* share, double* information, double* shift);
+void personPosterior(const CpuKernels& kernels, int d, const float* share, double* information, double* shift);
 
 }  // namespace sfm
