@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { headRotation } from '../dist/corpus/synthetic/pose.js'
 import { encodeMesh, FaceDetector, faceMesh, photoTexture, readPhoto, render, SphereFaceModel } from '../dist/index.js'
 import { loadPeer } from '../dist/photos/peers.js'
+import { compareShapes } from './shapes.mjs'
 
 const sharp = loadPeer('sharp')
 const count = Number(process.argv.find((argument) => /^\d+$/.test(argument)) ?? 12)
@@ -93,7 +94,8 @@ for (const yaw of [0, 20, 40, 60]) {
       row.rmse.push((100 * result.rmse) / eyes)
       row.yaw.push(Math.abs(result.pose.yaw) - yaw)
       const truth = await model.decode({ identity })
-      const measure = async ({ identity: fitted }) => compareShapes(await model.decode({ identity: fitted }), truth)
+      const measure = async ({ identity: fitted }) =>
+        compareShapes(model.data, await model.decode({ identity: fitted }), truth)
       const own = await measure(result)
       row.shape.push(own.distance)
       row.width.push(100 * own.width)
@@ -143,30 +145,4 @@ model.dispose()
 function median(values) {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[sorted.length >> 1]
-}
-
-/** The mean distance of two faces of one size and place, mm, and how much wider the first is for its height. */
-function compareShapes(a, b) {
-  const { region, metadata } = model.data
-  const face = ['face', 'nose', 'lips']
-  const indices = [...region.keys()].filter((i) => face.includes(metadata.regionNames[region[i]]))
-  const centred = (vertices) =>
-    [0, 1, 2].map((axis) => {
-      const values = indices.map((i) => vertices[3 * i + axis])
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-      return values.map((value) => value - mean)
-    })
-  const [first, second] = [centred(a), centred(b)]
-  const dot = (p, q) =>
-    p.reduce((sum, values, axis) => sum + values.reduce((s, value, i) => s + value * q[axis][i], 0), 0)
-  const scale = dot(first, second) / dot(first, first)
-  const distances = indices.map((_, i) =>
-    Math.hypot(...[0, 1, 2].map((axis) => scale * first[axis][i] - second[axis][i])),
-  )
-  const extent = (values) => Math.max(...values) - Math.min(...values)
-  const aspect = ([x, y]) => extent(x) / extent(y)
-  return {
-    distance: distances.reduce((sum, value) => sum + value, 0) / distances.length,
-    width: aspect(first) / aspect(second) - 1,
-  }
 }

@@ -13,6 +13,8 @@ import {
 } from '../native.js'
 import { IdentityTracker } from '../track/IdentityTracker.js'
 import { resolveTrackerOptions, type TrackerOptions } from '../track/TrackerOptions.js'
+import type { SlidingContour } from './contour/SlidingContour.js'
+import { explainsBetter, moveToOutline, onOutline, slideContours } from './contour/slideContours.js'
 import type { FitResult } from './FitResult.js'
 import { type FitterOptions, type ResolvedFitterOptions, resolveFitterOptions } from './FitterOptions.js'
 import { fitJointly, type JointBatch } from './JointFit.js'
@@ -27,13 +29,18 @@ export type { FitterOptions } from './FitterOptions.js'
 
 /** What a fitter needs of its model. */
 export interface FitterModel extends ResultSizes {
-  /** Throws DISPOSED once the model is gone. */
+  /** Throws DISPOSED once the model has been disposed of. */
+  requireUsable(): void
+  /** Throws DISPOSED once the native side is gone: then, or when the last call that keeps it is done. */
   native(): NativeModel
+  /** Keeps the native side for a call, until what is returned is called. */
+  keep(): () => void
   schemes: ReadonlyMap<string, LandmarkScheme>
   /** [E,2] */
   expressionBounds: Float32Array
   /** The native number of a scheme, gathered when first asked for. */
   nativeScheme(scheme: LandmarkScheme): number
+  contour: SlidingContour
 }
 
 /**
@@ -100,9 +107,25 @@ export class Fitter {
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<FitResult | FitResult[]> {
     const single = !Array.isArray(observations)
+    const { signal } = this.#begin(options)
+    const { packed, labels } = this.#pack(observations, single)
     const kind = { precise: false, linearise: false }
-    const results = await this.#fitAll(observations, options, kind, (fitted) => this.#resultOf(fitted))
-    return single ? (results[0] as FitResult) : results
+    const fitEach = (packed: readonly PackedObservation[], labels: readonly ObservationLabel[]) =>
+      this.#fitAll(packed, labels, signal, kind, (fitted) => this.#resultOf(fitted))
+    const release = this.#model.keep()
+    try {
+      const results = await fitEach(packed, labels)
+      if (this.#options.slideContour)
+        await slideContours(this.#model.contour, packed, results, (moved, places) =>
+          fitEach(
+            moved,
+            places.map((i) => labels[i] as ObservationLabel),
+          ),
+        )
+      return single ? (results[0] as FitResult) : results
+    } finally {
+      release()
+    }
   }
 
   /**
@@ -126,16 +149,36 @@ export class Fitter {
     if (!Array.isArray(observations) || observations.length === 0)
       throw invalidArgument('observations', 'an array of one or more', observations)
     const { packed, labels } = this.#pack(observations, false)
+    const subjects = new Set(labels.map(({ subject }) => subject))
+    const [subject] = subjects.size === 1 ? subjects : []
+    const seen = (packed: readonly PackedObservation[]) => this.#fitTogether(packed, labels, outliers, signal)
+    let result = await seen(packed)
+    const { contour } = this.#model
+    const slid = this.#options.slideContour ? onOutline(contour, packed, result.images) : []
+    if (slid.length > 0) {
+      const moved = [...packed]
+      for (const i of slid) moved[i] = moveToOutline(contour, moved[i]!, result.images[i]!.pose.yaw)
+      const other = await seen(moved)
+      const of = ({ images }: JointFitResult) => slid.map((i) => images[i]!)
+      if (explainsBetter(of(other), of(result))) result = other
+    }
+    return subject === undefined ? result : Object.assign(result, { subject })
+  }
+
+  #fitTogether(
+    packed: readonly PackedObservation[],
+    labels: readonly ObservationLabel[],
+    outliers: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<JointFitResult> {
     const { native } = this.#options
     const kind = { precise: false, linearise: false, posterior: false }
     const groups = batches(packed, LARGEST_JOINT).map(
       (members): JointBatch => ({ observations: members, members, images: undefined }),
     )
-    const subjects = new Set(labels.map(({ subject }) => subject))
-    const [subject] = subjects.size === 1 ? subjects : []
     const identityPrior = this.#model.native().identityPrior()
     this.#link ??= new PersonLink(identityPrior.factor, this.#model.personShare, native.identityPrior)
-    const result = await fitJointly(groups, packed.length, {
+    return fitJointly(groups, packed.length, {
       sizes: this.#model,
       prior: native.identityPrior,
       costTolerance: native.costTolerance,
@@ -154,7 +197,6 @@ export class Fitter {
       },
       fromWhitened: (x) => this.#fromWhitened(x),
     })
-    return subject === undefined ? result : Object.assign(result, { subject })
   }
 
   /**
@@ -185,6 +227,7 @@ export class Fitter {
         },
         fit: (packed, joint, signal) => this.#fitBatch(prepareBatch([packed]), kind, signal, joint),
         resultOf: (output, frame) => this.#resultOf({ output, i: 0, count: 1, ...frame }, false),
+        contour: this.#options.slideContour ? this.#model.contour : undefined,
         fromWhitened: (x) => this.#fromWhitened(x),
       },
       resolveTrackerOptions(options),
@@ -194,8 +237,10 @@ export class Fitter {
   /** @internal See {@link linearise}. */
   async linearise(observations: readonly Observation[], options: LineariseOptions = {}): Promise<Linearisation[]> {
     const { embeddingCount, expressionNames } = this.#model
+    const { signal } = this.#begin(options)
+    const { packed, labels } = this.#pack(observations, false)
     const kind = { precise: options.precise ?? true, linearise: true }
-    return this.#fitAll(observations, options, kind, (fitted) => {
+    return this.#fitAll(packed, labels, signal, kind, (fitted) => {
       const { output, i, count, packed } = fitted
       const all = output.linearisations as Float64Array
       const size = all.length / count
@@ -224,13 +269,12 @@ export class Fitter {
   }
 
   async #fitAll<T>(
-    observations: Observation | readonly Observation[],
-    options: { signal?: AbortSignal | undefined },
+    packed: readonly PackedObservation[],
+    labels: readonly ObservationLabel[],
+    signal: AbortSignal | undefined,
     kind: Pick<NativeFitOptions, 'precise' | 'linearise'>,
     make: (fitted: Fitted) => T,
   ): Promise<T[]> {
-    const { signal } = this.#begin(options)
-    const { packed, labels } = this.#pack(observations, !Array.isArray(observations))
     const results = new Array<T>(packed.length)
     const calls = batches(packed, kind.linearise ? LARGEST_LINEARISATION : LARGEST_CALL).map(async (members) => {
       const batch = members.map((member) => packed[member] as PackedObservation)
@@ -249,7 +293,7 @@ export class Fitter {
     if (this.#disposed) throw new SfmError('DISPOSED', 'the fitter has been disposed')
     requireOptions(options)
     throwIfAborted(options.signal)
-    this.#model.native()
+    this.#model.requireUsable()
     return options
   }
 
@@ -337,14 +381,16 @@ function labelOf({ id, subject, image, face }: Observation): ObservationLabel {
 
 /** The observations by scheme and kind, cut to the size of a native call. */
 function batches(packed: readonly PackedObservation[], largest: number): number[][] {
-  const open = new Map<string, number[]>()
+  const open = new Map<LandmarkScheme, Map<string, number[]>>()
   const all: number[][] = []
   for (const [i, { scheme, dimensions, weak }] of packed.entries()) {
-    const key = `${dimensions}${weak}${scheme.name}`
-    let batch = open.get(key)
+    const kinds = open.get(scheme) ?? new Map<string, number[]>()
+    open.set(scheme, kinds)
+    const key = `${dimensions}${weak}`
+    let batch = kinds.get(key)
     if (batch === undefined || batch.length === largest) {
       batch = []
-      open.set(key, batch)
+      kinds.set(key, batch)
       all.push(batch)
     }
     batch.push(i)

@@ -26,6 +26,11 @@ export interface FitterOptions {
    */
   nuisances?: boolean
   /**
+   * Lets the jaw of `ibug68` slide to the outline of turned faces where its landmarks are there (default true;
+   * docs/fitting.md). False takes them for points of the skin whatever they show.
+   */
+  slideContour?: boolean
+  /**
    * Adds to each result what its landmarks say of the identity, for `compare` and `model.fuse` (default false: some 20
    * kB a face, and the time of half an iteration).
    */
@@ -49,6 +54,7 @@ export interface FitterOptions {
 export interface ResolvedFitterOptions {
   camera: 'perspective' | 'weak'
   focal: number | undefined
+  slideContour: boolean
   native: Omit<NativeFitOptions, 'weakPerspective' | 'scan' | 'precise' | 'linearise'>
 }
 
@@ -60,6 +66,7 @@ const KNOWN: Record<keyof FitterOptions, true> = {
   robust: true,
   boundExpression: true,
   nuisances: true,
+  slideContour: true,
   posterior: true,
   identityPrior: true,
   expressionPrior: true,
@@ -80,7 +87,7 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
       throw invalidArgument('options', `names among ${Object.keys(KNOWN).join(', ')}`, name)
   const device = requireDevice(options.device)
   const { camera = 'perspective', focal, robust = true, boundExpression = true, nuisances = true } = options
-  const { posterior = false, maxIterations = 50 } = options
+  const { slideContour = true, posterior = false, maxIterations = 50 } = options
   if (camera !== 'perspective' && camera !== 'weak') throw invalidArgument('camera', "'perspective' or 'weak'", camera)
   if (!Number.isInteger(maxIterations) || maxIterations < 1 || maxIterations > 1000)
     throw invalidArgument('maxIterations', 'an integer from 1 to 1000', maxIterations)
@@ -89,6 +96,7 @@ export function resolveFitterOptions(options: FitterOptions): ResolvedFitterOpti
   return {
     camera,
     focal: focal === undefined ? undefined : positive('focal', focal, 0),
+    slideContour: boolean('slideContour', slideContour),
     native: {
       device,
       maxIterations,

@@ -1,6 +1,7 @@
 import { asList, type Latents, packLatents, requireOptions } from '../decode/Latents.js'
 import { type DeviceName, requireDevice, warnOfFallback } from '../devices.js'
 import { invalidArgument, SfmError } from '../errors.js'
+import { SlidingContour } from '../fit/contour/SlidingContour.js'
 import { posteriorMean } from '../fit/evidence.js'
 import { Fitter, type FitterModel, type FitterOptions } from '../fit/Fitter.js'
 import { checkPosterior, fusePosteriors, type Posterior, type PosteriorLike } from '../fit/Posterior.js'
@@ -80,9 +81,13 @@ export class SphereFaceModel {
   /** The content of the model file. Not to be written to: the native side has its own copy. */
   readonly data: ModelData
   readonly #fitterModel: FitterModel
-  readonly #schemes = new Map<string, number>()
+  /** Those that the native side has, and their numbers there. */
+  readonly #schemes = new Map<LandmarkScheme, number>()
   readonly #device: DeviceName
   #native: NativeModel | undefined
+  #disposed = false
+  /** Calls under way that need the native side more than once. */
+  #keepers = 0
 
   private constructor(data: ModelData, options: ModelOptions) {
     requireOptions(options)
@@ -95,7 +100,9 @@ export class SphereFaceModel {
       throw fromNative(error)
     }
     this.#fitterModel = {
-      native: () => this.#requireNative(),
+      requireUsable: () => void this.#requireNative(),
+      native: () => this.#lentNative(),
+      keep: () => this.#keep(),
       schemes: this.data.schemes,
       nativeScheme: (scheme) => this.#nativeScheme(scheme),
       identityCount: data.identityCount,
@@ -104,6 +111,11 @@ export class SphereFaceModel {
       expressionBounds: data.expressionBounds,
       personShare: data.identityPersonShare?.subarray(0, data.identityCount - 1),
       reference: referenceOf(data.metadata),
+      contour: new SlidingContour({
+        data,
+        native: () => this.#lentNative(),
+        nativeScheme: (scheme) => this.#nativeScheme(scheme),
+      }),
     }
   }
 
@@ -377,9 +389,8 @@ export class SphereFaceModel {
 
   /** Gives the native memory back; calls under way still settle, later ones throw DISPOSED. Idempotent. */
   dispose(): void {
-    this.#native?.dispose()
-    this.#native = undefined
-    this.#schemes.clear()
+    this.#disposed = true
+    this.#giveBack()
   }
 
   [Symbol.dispose](): void {
@@ -391,8 +402,30 @@ export class SphereFaceModel {
   }
 
   #requireNative(): NativeModel {
-    if (this.#native === undefined) throw new SfmError('DISPOSED', 'the model has been disposed')
+    if (this.#disposed) throw disposed()
+    return this.#lentNative()
+  }
+
+  /** Also of a model that has been disposed of, as long as a call keeps it. */
+  #lentNative(): NativeModel {
+    if (this.#native === undefined) throw disposed()
     return this.#native
+  }
+
+  /** Keeps the native side for a call, until what is returned is called. */
+  #keep(): () => void {
+    this.#keepers++
+    return () => {
+      this.#keepers--
+      this.#giveBack()
+    }
+  }
+
+  #giveBack(): void {
+    if (!this.#disposed || this.#keepers > 0) return
+    this.#native?.dispose()
+    this.#native = undefined
+    this.#schemes.clear()
   }
 
   /** Refuses results that say that they are of another model. */
@@ -437,23 +470,25 @@ export class SphereFaceModel {
 
   /** Gathers a scheme's rows of the basis when it is first used. */
   #nativeScheme(scheme: LandmarkScheme): number {
-    const known = this.#schemes.get(scheme.name)
+    const known = this.#schemes.get(scheme)
     if (known !== undefined) return known
     try {
-      const number = this.#requireNative().addScheme({
+      const number = this.#lentNative().addScheme({
         indices: scheme.indices,
         weights: scheme.weights,
         noiseFactors: noiseFactors(scheme),
         ...(scheme.offset && { offsets: scheme.offset }),
         ...(scheme.noiseFactor && { correlatedNoise: scheme.noiseFactor }),
       })
-      this.#schemes.set(scheme.name, number)
+      this.#schemes.set(scheme, number)
       return number
     } catch (error) {
       throw fromNative(error)
     }
   }
 }
+
+const disposed = () => new SfmError('DISPOSED', 'the model has been disposed')
 
 function allocate(size: number): Float32Array {
   try {

@@ -1,3 +1,5 @@
+import { Slide, type SlidingContour } from '../fit/contour/SlidingContour.js'
+import { moveToOutline } from '../fit/contour/slideContours.js'
 import type { FitResult } from '../fit/FitResult.js'
 import { evidenceAt, imageEvidence, isFitted, type JointContext, jointSeed } from '../fit/JointFit.js'
 import type { Observation, ObservationLabel } from '../fit/Observation.js'
@@ -11,7 +13,7 @@ import type { ModelReference } from '../model/ModelReference.js'
 import type { NativeFits, NativeJoint } from '../native.js'
 import { FaceMotion } from './FaceMotion.js'
 import { IdentityFilter } from './IdentityFilter.js'
-import { SeedMotion } from './SeedMotion.js'
+import { ROTATION_END, SeedMotion } from './SeedMotion.js'
 import type { ResolvedTrackerOptions } from './TrackerOptions.js'
 
 /** A frame's result: that of a fit, with the tracker's identity, and pose and expression smoothed. */
@@ -60,6 +62,8 @@ export interface TrackerContext extends Pick<JointContext, 'sizes' | 'prior' | '
   pack(observation: Observation): Frame
   fit(frame: PackedObservation, joint: NativeJoint, signal: AbortSignal | undefined): Promise<NativeFits>
   resultOf(output: NativeFits, frame: Frame): FitResult
+  /** Undefined where landmarks are taken for points of the skin. */
+  contour: SlidingContour | undefined
 }
 
 /** One fit of a frame. */
@@ -77,6 +81,8 @@ type Seen = { pass: Pass; sure: number } | { failed: Pass }
 const LOG_ODDS = Math.log(999)
 /** Frames after which an estimated focal length is held: it does not change within a take, and the depth is as unsure. */
 const FOCAL_FRAMES = 30
+/** mm, over all landmarks and frames: what a jaw must have slid until it is taken to lie on the outline. */
+const SLIDE = 20
 /** Of the face's size: from this distance on a face is not sought where it was. */
 const JUMP = 0.4
 
@@ -108,6 +114,8 @@ export class IdentityTracker {
   #before: PackedObservation | undefined
   readonly #seeds: SeedMotion
   #focal = { frames: 0, log: 0 }
+  /** Of the frames so far; the detector is the same for whoever is seen. */
+  readonly #slide = new Slide()
 
   /** @internal */
   constructor(context: TrackerContext, options: ResolvedTrackerOptions) {
@@ -250,6 +258,8 @@ export class IdentityTracker {
 
   #report(pass: Pass, frame: Frame, place: Omit<TrackedFrame, keyof FitResult>): TrackedFrame {
     const result = this.#context.resultOf(pass.output, frame)
+    const { contour } = this.#context
+    if (contour && !this.#slide.reachesOutline(SLIDE)) this.#slide.add(contour.slideOf(frame.packed, result))
     return Object.assign(result, place, this.#face(), this.#smoothed(result, frame.packed))
   }
 
@@ -326,9 +336,17 @@ export class IdentityTracker {
     signal: AbortSignal | undefined,
   ): Promise<Pass> {
     const joint = { ...this.#link.at(x), linked: seeds !== null, sizeFree: true, draft: false, seeds }
-    const output = await this.#context.fit(frame.packed, joint, signal)
+    const output = await this.#context.fit(this.#asSeen(frame.packed, seeds), joint, signal)
     const evidence = evidenceAt(imageEvidence(output, 0, this.#link.size), x)
     return { output, fitted: isFitted(output.records, 0), evidence }
+  }
+
+  /** With the jaw on the outline, where it has been seen there, of a head that is turned as the seed says. */
+  #asSeen(packed: PackedObservation, seed: Float64Array | null): PackedObservation {
+    const { contour } = this.#context
+    if (!contour || !seed || packed.dimensions === 3 || !this.#slide.reachesOutline(SLIDE)) return packed
+    const [rotation, translation] = [seed.subarray(0, ROTATION_END), seed.subarray(ROTATION_END, ROTATION_END + 3)]
+    return moveToOutline(contour, packed, poseOf(rotation, translation, false).yaw)
   }
 }
 

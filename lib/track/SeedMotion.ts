@@ -1,7 +1,7 @@
 import { rotationOf, times, type Vector, vectorOf } from './rotations.js'
 
 /** Places in a seed (native/core/FitSeed.h): the rotation, and after it what tells the place, of a scan and of an image. */
-const ROTATION_END = 9
+export const ROTATION_END = 9
 const PLACE_END = 15
 
 /** How much of a frame's movement is taken for the next one's, the rest from what went before: noise is averaged out. */

@@ -1,4 +1,5 @@
 import { centroidOf } from '../../alignment.js'
+import { IBUG68_JAW } from '../../fit/contour/outlineCurves.js'
 import type { CameraInput } from '../../fit/Observation.js'
 import type { LandmarkScheme } from '../../model/ModelData.js'
 import { Random } from '../../random.js'
@@ -16,9 +17,6 @@ const OFF_CENTRE = 0.1
 
 /** Files hold thousandths of a pixel. */
 const PRECISION = 1000
-
-/** Points of the jaw, in the one scheme that everybody numbers alike. */
-const IBUG68_JAW = 17
 
 /** A scheme with what of the model its landmarks need, [3L] mm. */
 interface Rows {
