@@ -17,7 +17,7 @@ export interface FoundFace {
 }
 
 /** As parts of the side of what is searched: faces of this size are found for certain, ... */
-const CERTAIN = 1 / 16
+const CERTAIN = 1 / 12
 /** ... and those below this hardly ever. */
 const VISIBLE = 1 / 32
 

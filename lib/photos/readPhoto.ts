@@ -119,10 +119,11 @@ function unreadable(message: string, cause?: unknown): SfmError {
   return new SfmError('INVALID_INPUT', message, cause === undefined ? undefined : { cause })
 }
 
-/** Sharp repeats a decoder's complaint for every time it was made; the first line says it. */
+/** Sharp repeats a decoder's complaint for every time it was made; the first line says it, and may announce the others. */
 function asPhotoError(error: unknown): SfmError {
   if (error instanceof SfmError) return error
-  const [text = ''] = (error instanceof Error ? error.message : String(error)).trim().split('\n')
+  const [line = ''] = (error instanceof Error ? error.message : String(error)).trim().split('\n')
+  const text = line.replace(/:\s*$/, '')
   if (/unsupported image format|unsupported codec|not built with|no.* plugin/i.test(text))
     return unreadable(`expected a photo as ${READABLE}, received another format`, error)
   return unreadable(`the photo is damaged or cut off: ${text}`, error)

@@ -208,6 +208,15 @@ describeWithPeers('photos', () => {
     expect(faces[1]!.face.box[0]).toBeGreaterThan(1000)
     expect(await detector.detect(two, { maxFaces: 1 })).toEqual([faces[0]])
     expect(await detector.detect(two, { minFace: 100 })).toEqual([faces[0]])
+    // Where all are just as small as the first look may still see, it does not see all of them.
+    const tile = await testSharp(png).resize(300).png().toBuffer()
+    const nine = Array.from({ length: 9 }, (_, i) => ({
+      input: tile,
+      left: (i % 3) * 333,
+      top: Math.floor(i / 3) * 333,
+    }))
+    const square = { create: { width: 1000, height: 1000, channels: 3, background: '#888' } }
+    expect(await detector.detect(await testSharp(square).composite(nine).jpeg().toBuffer())).toHaveLength(9)
     for (const angle of [90, 180, 270]) {
       const [face] = await detector.detect(await testSharp(png).rotate(angle).png().toBuffer())
       const { pose, usable } = await fitter.fit(face!)
@@ -237,6 +246,10 @@ describeWithPeers('photos', () => {
     bomb.writeUInt32BE(60_000, 20)
     bomb.writeUInt32BE(crc32(bomb.subarray(12, 29)), 29)
     await expectSfmRejection(readPhoto(bomb), 'INVALID_INPUT', /60000 x 60000 pixels are more than the 128 million/)
+    // More than its decoder counts to: what that says of it ends in a colon, and no more.
+    bomb.writeUInt32BE(2 ** 31 - 1, 16)
+    bomb.writeUInt32BE(crc32(bomb.subarray(12, 29)), 29)
+    await expectSfmRejection(readPhoto(bomb), 'INVALID_INPUT', /damaged or cut off: .*[^:]$/)
     await expectSfmRejection(
       readPhoto(png, { maxPixels: 1e5 }),
       'INVALID_INPUT',
