@@ -22,9 +22,13 @@ const ROUNDS = 3
 const STRANGERS = 0.05
 /**
  * What the logarithm of a likelihood ratio is worth: of photos, whose landmarks are not quite as the model has it, a fifth
- * (docs/joint.md).
+ * (docs/joint.md). That is held as if so many images had shown it.
  */
 const CAUTION = 0.2
+const EXPERIENCE = 40
+/** How far the quartiles of a normal distribution are from each other, in standard deviations. */
+const QUARTILES = 1.349
+
 /**
  * How likely each image is of the person whom the others show: the likelihood ratio of one person against two, with the
  * odds of a stranger among them, which the images tell as well. Two images are not enough to tell which is the odd one.
@@ -64,19 +68,36 @@ export function membership(
     // With it where it is not among them, without it where it is.
     const changed = weights.map((weight) => (weight ? -1 : 1))
     const others = evidence.weigh(person, changed, scales, false)
-    for (const [i, weight] of weights.entries()) {
-      if (!fitted[i]) continue
+    const ratios = weights.map((weight, i) => {
       const at = i * EVIDENCE.count
       const change = everything - others[at + EVIDENCE.likelihood]! - others[at + EVIDENCE.normaliser]!
-      const ratio = (weight ? change : -change) - alone[i]!
-      probabilities[i] = 1 / (1 + Math.exp(-CAUTION * ratio - odds))
-    }
+      return (weight ? change : -change) - alone[i]!
+    })
+    const worth = worthOf(ratios.filter((_, i) => fitted[i]))
+    for (const [i, ratio] of ratios.entries())
+      if (fitted[i]) probabilities[i] = 1 / (1 + Math.exp(-worth * ratio - odds))
     const former = weights.slice()
     for (let i = 0; i < weights.length; i++) weights[i] = probabilities[i]! >= 0.5 ? 1 : 0
     strangers = (1 + present - sumOf(probabilities)) / (1 / STRANGERS + present)
     if (former.every((weight, i) => weight === weights[i])) break
   }
   return { weights, probabilities }
+}
+
+/**
+ * What the logarithms of likelihood ratios are worth among these images, as their spread tells: those of one person's images
+ * that know what they do not know are about normal, with twice their mean as variance; c times them has that with c = 2
+ * mean / variance. By median and quartiles, so that a quarter of the images may be of others.
+ */
+function worthOf(ratios: Float64Array): number {
+  const sorted = ratios.slice().sort()
+  const quantile = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!
+  const mean = quantile(0.5)
+  if (!(mean > 0)) return CAUTION
+  const seen = ((quantile(0.75) - quantile(0.25)) / QUARTILES) ** 2
+  const expected = (2 * mean) / CAUTION
+  const variance = (EXPERIENCE * expected + ratios.length * seen) / (EXPERIENCE + ratios.length)
+  return Math.min(1, Math.max(CAUTION, (2 * mean) / variance))
 }
 
 const sumOf = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0)

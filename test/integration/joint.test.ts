@@ -76,7 +76,7 @@ describe('images of one synthetic person', () => {
     )
     const { outlier_images: outliers, ...result } = await fitter.fitJoint(observations)
     expect(outliers.filter((i) => i % 5 !== 2).length).toBeLessThanOrEqual(2)
-    expect(outliers.filter((i) => i % 5 === 2).length).toBeGreaterThanOrEqual(18)
+    expect(outliers.filter((i) => i % 5 === 2).length).toBeGreaterThanOrEqual(19)
     const clean = await fitter.fitJoint(observations.filter((_, i) => i % 5 !== 2))
     expect(neutralError(model, result, 30, false)).toBeLessThan(neutralError(model, clean, 30, false) + 0.3)
   })
@@ -92,6 +92,8 @@ describe('images of one synthetic person', () => {
     expect(status).toBe('converged')
     expect(iterations).toBeLessThan(15)
     expect(outliers.filter((i) => i % 5 !== 2)).toEqual([])
+    // What the ratios are worth is learned along: all of them are of one mind about the person's own.
+    expect(outliers.length).toBeGreaterThanOrEqual(11)
   })
 
   // From 24 images on they start from a guess of who it is.
