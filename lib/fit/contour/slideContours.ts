@@ -1,9 +1,13 @@
+import { setImmediate } from 'node:timers/promises'
 import type { FitResult } from '../FitResult.js'
 import type { PackedObservation } from '../packObservation.js'
 import type { SlidingContour } from './SlidingContour.js'
 
 /** Fits by the outline: the second one, where the first has found another yaw. */
 const PASSES = 2
+
+/** Images that are looked at in one go, some milliseconds: others want the event loop as well. */
+const BLOCK = 4096
 
 /**
  * Fits images anew whose jaw is on the outline, and puts in place of a result what explains the landmarks better.
@@ -17,7 +21,13 @@ export async function slideContours(
   results: FitResult[],
   refit: (observations: readonly PackedObservation[], places: readonly number[]) => Promise<FitResult[]>,
 ): Promise<void> {
-  let open = onOutline(contour, observations, results)
+  let open: number[] = []
+  for (let start = 0; start < observations.length; start += BLOCK) {
+    if (start > 0) await setImmediate()
+    const end = start + BLOCK
+    const found = onOutline(contour, observations.slice(start, end), results.slice(start, end))
+    open.push(...found.map((i) => start + i))
+  }
   for (let pass = 0; pass < PASSES && open.length > 0; pass++) {
     const moved = open.map((i) => moveToOutline(contour, observations[i]!, results[i]!.pose.yaw))
     const found = await refit(moved, open)
