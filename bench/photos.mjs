@@ -56,6 +56,13 @@ const CONTOUR = [
   10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136,
   172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 ]
+/** mm to the subject's left, of each landmark in the mean face. */
+const ASIDE = model
+  .decodeSync({ identity: model.data.identityPriorMean }, { scheme: 'mediapipe478' })
+  .filter((_, i) => i % 3 === 0)
+/** mm: landmarks further from the middle of the face are hidden in large poses. */
+const HIDDEN = 15
+
 const [SIZE, FOCAL, DISTANCE] = [640, 1200, 600]
 const people = model.sample({ count, seed: 11 })
 
@@ -70,6 +77,8 @@ for (const yaw of [0, 20, 40, 60]) {
     width: [],
     shapeWithout: [],
     widthWithout: [],
+    shapeNear: [],
+    widthNear: [],
   }
   for (const side of yaw === 0 ? [0] : [yaw, -yaw])
     for (const { identity } of people) {
@@ -103,6 +112,12 @@ for (const yaw of [0, 20, 40, 60]) {
       const without = await measure(await fitter.fit({ ...seen, confidence }))
       row.shapeWithout.push(without.distance)
       row.widthWithout.push(100 * without.width)
+      // A yaw to the picture's left turns the right side away.
+      const hidden = (i) => (side > 0 ? ASIDE[i] < -HIDDEN : ASIDE[i] > HIDDEN)
+      const visible = Float32Array.from(face.points, (_, i) => (side !== 0 && hidden(i) ? 0 : 1))
+      const near = await measure(await fitter.fit({ ...seen, confidence: visible }))
+      row.shapeNear.push(near.distance)
+      row.widthNear.push(100 * near.width)
     }
   report.poses[yaw] = {
     faces: row.faces,
@@ -114,6 +129,8 @@ for (const yaw of [0, 20, 40, 60]) {
     width: median(row.width),
     shapeWithout: median(row.shapeWithout),
     widthWithout: median(row.widthWithout),
+    shapeNear: median(row.shapeNear),
+    widthNear: median(row.widthNear),
   }
 }
 
@@ -133,7 +150,8 @@ else {
     const shape = (distance, width) => `${distance.toFixed(2)} mm, ${width.toFixed(1)}%`
     console.log(
       `${yaw}: ${row.found} and ${row.usable} of ${row.faces}; ${row.rmse.toFixed(2)}; ${row.yaw.toFixed(1)}; ` +
-        `${shape(row.shape, row.width)}; without the contour ${shape(row.shapeWithout, row.widthWithout)}`,
+        `${shape(row.shape, row.width)}; without the contour ${shape(row.shapeWithout, row.widthWithout)}; ` +
+        `without the side turned away ${shape(row.shapeNear, row.widthNear)}`,
     )
   }
 }
