@@ -21,8 +21,11 @@ export interface PhotoEvidence {
 /** Photos whose fit failed say nothing; this share of them at most may be so. */
 const MOST_UNUSABLE = 0.5
 
-/** How photos are fitted to learn from: free expressions, for a bound would push their errors into the identity. */
-export const TRAINING_FIT: FitterOptions = { boundExpression: false }
+/**
+ * How photos are fitted to learn from: free expressions, for a bound would push their errors into the identity, and all
+ * landmarks on the skin, where the rows are that are learned from.
+ */
+export const TRAINING_FIT: FitterOptions = { boundExpression: false, slideContour: false }
 
 const FOCAL_STDDEV = 0.35
 const BATCH = 64

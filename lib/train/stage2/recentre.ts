@@ -33,7 +33,8 @@ async function moved(
   { signal }: TrainingContext,
 ): Promise<ModelData['schemes']> {
   await using model = SphereFaceModel.fromData(data)
-  const fitter = await model.createFitter()
+  // Offsets are those of points of the skin.
+  const fitter = await model.createFitter({ slideContour: false })
   const schemes = new Map(data.schemes)
   for (const [name, scheme] of data.schemes) {
     const own = observations.filter((observation) => observation.scheme === name)
