@@ -85,24 +85,34 @@ export class SlidingContour {
     const { pose, camera, residuals } = result
     // A fit need not be usable: points of the skin may miss an outline by more than a face could be wrong.
     if (camera === null || dimensions !== 2) return slide
+    const { ways } = this.#at(scheme, pose.yaw)
+    if (ways.length === 0) return slide
     const { rotation, translation } = pose
     const scale = camera.type === 'weak' ? camera.scale : camera.focal / translation[2]!
-    const steps: Array<{ landmark: number; step: readonly number[] }> = []
+    // Of each landmark that is there its number and its step in the picture, mm.
+    const steps = new Float64Array(3 * ways.length)
+    let count = 0
     let most = 0
-    for (const { landmark, way } of this.#at(scheme, pose.yaw).ways) {
+    for (const { landmark, way } of ways) {
       if (Number.isNaN(points[2 * landmark]!)) continue
-      const step = [0, 3].map((row) => scale * dot(rotation, row, way))
-      const length = Math.hypot(step[0]!, step[1]!)
-      steps.push({ landmark, step })
-      slide.way += (length / scale) ** 2
-      most += (residuals[landmark]! * length) / scale ** 2
+      const right = dot(rotation, 0, way)
+      const down = dot(rotation, 3, way)
+      const squared = right * right + down * down
+      steps[count++] = landmark
+      steps[count++] = right
+      steps[count++] = down
+      slide.way += squared
+      most += (residuals[landmark]! / scale) * Math.sqrt(squared)
     }
     // In most faces the landmarks are missed by too little, whichever way it is.
     if (most <= SLID * slide.way) return slide
     const seen = project(this.#landmarks(scheme, result), { rotation, translation, camera }).image
-    for (const { landmark: l, step } of steps)
-      for (const axis of [0, 1])
-        slide.along += ((points[2 * l + axis]! - seen[3 * l + axis]!) * step[axis]!) / scale ** 2
+    for (let k = 0; k < count; k += 3) {
+      const landmark = steps[k]!
+      const right = points[2 * landmark]! - seen[3 * landmark]!
+      const down = points[2 * landmark + 1]! - seen[3 * landmark + 1]!
+      slide.along += (right * steps[k + 1]! + down * steps[k + 2]!) / scale
+    }
     return slide
   }
 
