@@ -32,6 +32,7 @@ import { refineLatents } from '../dist/train/stage2/refineLatents.js'
 import { STAGE2_DEFAULTS } from '../dist/train/stage2/Stage2Options.js'
 import { trainFromPhotos } from '../dist/train/stage2/trainFromPhotos.js'
 import { symmetricExpressions } from '../dist/train/symmetricExpressions.js'
+import { withoutStrays } from '../dist/train/withoutStrays.js'
 
 const SEED = 1
 const LIFT = { quantile: 0.999, margin: 1.1 }
@@ -53,7 +54,7 @@ const source = join(data, 'face-3dmm.safetensors')
 const photosFile = join(data, 'landmarks/photos-dev.jsonl')
 const annotatedFile = join(data, 'landmarks/aflw2000-68-dev.jsonl')
 
-const gaussian = symmetricExpressions(await readModelFile(source))
+const gaussian = symmetricExpressions(withoutStrays(await readModelFile(source)))
 const scansOnly = withIbug68Reliability(lift(gaussian, LIFT))
 const photos = (await readLines(photosFile)).map(parseLabelledObservation)
 const { ibug68_to_mediapipe: chosen } = JSON.parse(await readFile(join(data, 'landmark-schemes.json'), 'utf8')).ibug68

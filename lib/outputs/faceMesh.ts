@@ -1,15 +1,18 @@
 import type { Latents } from '../decode/Latents.js'
+import { asFloat32 } from '../model/half.js'
 import type { ModelData } from '../model/ModelData.js'
 import type { SphereFaceModel } from '../model/SphereFaceModel.js'
 import { borderLoops } from '../render/borderLoops.js'
 import type { Openings } from '../render/openings.js'
 import { skinColours } from '../render/skinColours.js'
-import { expressionDisplacements } from './expressionDisplacements.js'
 import type { Mesh, Morph } from './Mesh.js'
 import { share } from './sharedArrays.js'
 
 /** What a mesh is made with: a model, or for a test something like one. */
 export type MeshModel = Pick<SphereFaceModel, 'data' | 'decode'>
+
+/** [E] of [N,3] mm. Shared by all faces of a model: they are as large as the rest of it together. */
+const displacements = new WeakMap<ModelData, Float32Array[]>()
 
 /**
  * The mesh of a face, ready for {@link writeMesh}: its neutral shape, every expression of the model as a morph with the
@@ -43,11 +46,18 @@ export async function faceMesh(model: MeshModel, latents: Latents, name: string)
 }
 
 function morphs(data: ModelData, expression: ArrayLike<number> | Record<string, number>): Morph[] {
+  let all = displacements.get(data)
+  if (all === undefined) {
+    const basis = asFloat32(data.expressionBasis)
+    const length = data.vertexCount * 3
+    all = Array.from({ length: data.expressionCount }, (_, e) => share(basis.subarray(e * length, (e + 1) * length)))
+    displacements.set(data, all)
+  }
   const values = isArrayLike(expression) ? expression : undefined
-  return expressionDisplacements(data).map((displacements, e) => {
+  return all.map((rows, e) => {
     const name = data.metadata.expressionNames[e] ?? `expression-${e}`
     const weight = values ? values[e] : (expression as Record<string, number>)[name]
-    return { name, displacements, weight: weight ?? 0 }
+    return { name, displacements: rows, weight: weight ?? 0 }
   })
 }
 

@@ -2,7 +2,6 @@ import { Matrix, multiply, symmetricEigen } from '../linear/index.js'
 import { symmetrised } from '../linear/symmetrised.js'
 import { asFloat32 } from '../model/half.js'
 import type { ModelData } from '../model/ModelData.js'
-import { expressionDisplacements } from '../outputs/expressionDisplacements.js'
 import { coloursOf, openingsOf } from '../outputs/faceMesh.js'
 import { byteOfLight } from '../render/light.js'
 import { inSteps, packArrays } from './packArrays.js'
@@ -29,6 +28,8 @@ async function make(data: ModelData): Promise<ViewerModel> {
   const openings = openingsOf(data)
   const directions = principalDirections(data)
   const pole = columnOf(data, data.identityPriorMean ?? new Float32Array(identityCount))
+  const expressions = asFloat32(data.expressionBasis)
+  const size = vertexCount * 3
   const expressionNames = metadata.expressionNames.slice(0, data.expressionCount)
   return {
     name: `${metadata.name} ${metadata.version}`,
@@ -50,7 +51,7 @@ async function make(data: ModelData): Promise<ViewerModel> {
       inSteps(data.mean.map((value, i) => value + pole[i]!)),
       inSteps(pole),
       ...directions.map((direction) => inSteps(columnOf(data, direction))),
-      ...expressionDisplacements(data).map(inSteps),
+      ...expressionNames.map((_, e) => inSteps(expressions.subarray(e * size, (e + 1) * size))),
     ]),
   }
 }

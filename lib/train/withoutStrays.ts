@@ -1,6 +1,5 @@
 import { asFloat32 } from '../model/half.js'
 import type { ModelData } from '../model/ModelData.js'
-import { share } from './sharedArrays.js'
 
 /** mm: a vertex that an expression moves by that much otherwise than its neighbours, ... */
 const STRAY = 2
@@ -10,32 +9,27 @@ const AGREED = 0.5
 /** Where there are two sides to belong to. Elsewhere it may be the tip of a bump. */
 const TORN = 'lips'
 
-/** By model: they are as large as the rest of a mesh together. */
-const known = new WeakMap<ModelData, Float32Array[]>()
-
 /**
- * What a model's expressions move, for what is to be looked at: meshes, pictures, pages. A vertex of the lips that goes its
- * own way in the midst of neighbours who go another goes with them here: it would hang in an open mouth like a string. The
- * embedded model has one at each corner of the mouth, which follows the wrong lip.
+ * The model without strings in open mouths: a vertex of the lips that an expression moves its own way in the midst of neighbours
+ * who go another goes with them, in every expression. Blendshapes that were resampled on another mesh have such vertices at the
+ * corners of the mouth, which took after the wrong lip.
  *
- * @returns [E] of [N,3] mm, shared by all faces of the model: not to be written to.
+ * @returns The model itself, where it has none or no region of that name.
  */
-export function expressionDisplacements(data: ModelData): Float32Array[] {
-  let all = known.get(data)
-  if (all === undefined) {
-    const length = data.vertexCount * 3
-    // A copy also where the basis has 32 bits already: that is the caller's.
-    const basis = new Float32Array(asFloat32(data.expressionBasis))
-    all = Array.from({ length: data.expressionCount }, (_, e) => share(basis.subarray(e * length, (e + 1) * length)))
-    const neighbours = neighboursOf(data)
-    const { region, metadata } = data
-    const lips = [...neighbours.keys()].filter((v) => region && metadata.regionNames[region[v]!] === TORN)
-    const strays = new Set(all.flatMap((displacements) => straysIn(displacements, lips, neighbours)))
-    for (const displacements of all)
-      for (const vertex of strays) displacements.set(meanOf(displacements, neighbours[vertex]!), 3 * vertex)
-    known.set(data, all)
-  }
-  return all
+export function withoutStrays(data: ModelData): ModelData {
+  const { region, metadata, vertexCount, expressionCount } = data
+  const lips = Array.from({ length: vertexCount }, (_, v) => v).filter(
+    (v) => region && metadata.regionNames[region[v]!] === TORN,
+  )
+  const neighbours = neighboursOf(data)
+  const basis = new Float32Array(asFloat32(data.expressionBasis))
+  const columns = Array.from({ length: expressionCount }, (_, e) =>
+    basis.subarray(e * 3 * vertexCount, (e + 1) * 3 * vertexCount),
+  )
+  const strays = new Set(columns.flatMap((column) => straysIn(column, lips, neighbours)))
+  if (strays.size === 0) return data
+  for (const column of columns) for (const vertex of strays) column.set(meanOf(column, neighbours[vertex]!), 3 * vertex)
+  return { ...data, expressionBasis: basis }
 }
 
 /** Each vertex's neighbours; those along an edge of two triangles are there twice, so that the rims of holes count half. */
