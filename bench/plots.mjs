@@ -35,7 +35,7 @@ function overBatch({ decode, kernels, numbers }) {
     .filter(({ points }) => points.length > 0)
   const [first, last] = [decode.rows[0].batch, decode.rows.at(-1).batch]
   const roof = kernels && {
-    name: "limit of a full product",
+    name: 'limit of a full product',
     reference: true,
     points: [first, last].map((x) => ({ x, y: thousands(roofline(kernels.limits, numbers, decode.columns)) })),
   }
@@ -53,7 +53,7 @@ function overLatents({ decode, kernels, numbers }) {
   const limits = kernels?.limits
   const points = rows.map(({ columns, batch, time }) => ({ ...spread(batch, time), x: columns }))
   const roof = limits && {
-    name: "limit of a full product",
+    name: 'limit of a full product',
     reference: true,
     points: rows.map(({ columns }) => ({ x: columns, y: thousands(roofline(limits, numbers, columns)) })),
   }
