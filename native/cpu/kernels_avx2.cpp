@@ -5,14 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kAvx2Kernels = {"avx2",
-                                 &hasAvx2,
-                                 &decodeKernel,
-                                 &decodeMirroredKernel,
-                                 &fitKernel<SimdKernels>,
-                                 &jointKernel<SimdKernels>,
-                                 &weighEvidence<SimdKernels>,
-                                 &multiplyAddsKernel,
-                                 &streamKernel};
+constinit const CpuKernels kAvx2Kernels = tableOf<SimdKernels>("avx2", &hasAvx2);
 
 }  // namespace sfm

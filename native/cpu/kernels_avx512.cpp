@@ -5,14 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kAvx512Kernels = {"avx512",
-                                   &hasAvx512,
-                                   &decodeKernel,
-                                   &decodeMirroredKernel,
-                                   &fitKernel<SimdKernels>,
-                                   &jointKernel<SimdKernels>,
-                                   &weighEvidence<SimdKernels>,
-                                   &multiplyAddsKernel,
-                                   &streamKernel};
+constinit const CpuKernels kAvx512Kernels = tableOf<SimdKernels>("avx512", &hasAvx512);
 
 }  // namespace sfm

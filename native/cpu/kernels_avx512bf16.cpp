@@ -6,14 +6,6 @@
 
 namespace sfm {
 
-const CpuKernels kAvx512Bf16Kernels = {"avx512bf16",
-                                       &hasAvx512Bf16,
-                                       &decodeKernel,
-                                       &decodeMirroredKernel,
-                                       &fitKernel<RoughKernels>,
-                                       &jointKernel<RoughKernels>,
-                                       &weighEvidence<RoughKernels>,
-                                       &multiplyAddsKernel,
-                                       &streamKernel};
+constinit const CpuKernels kAvx512Bf16Kernels = tableOf<RoughKernels>("avx512bf16", &hasAvx512Bf16);
 
 }  // namespace sfm

@@ -5,14 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kNeonKernels = {"neon",
-                                 &hasNeon,
-                                 &decodeKernel,
-                                 &decodeMirroredKernel,
-                                 &fitKernel<SimdKernels>,
-                                 &jointKernel<SimdKernels>,
-                                 &weighEvidence<SimdKernels>,
-                                 &multiplyAddsKernel,
-                                 &streamKernel};
+constinit const CpuKernels kNeonKernels = tableOf<SimdKernels>("neon", &hasNeon);
 
 }  // namespace sfm

@@ -5,14 +5,6 @@
 
 namespace sfm {
 
-const CpuKernels kPortableKernels = {"portable",
-                                     &hasPortable,
-                                     &decodeKernel,
-                                     &decodeMirroredKernel,
-                                     &fitKernel<SimdKernels>,
-                                     &jointKernel<SimdKernels>,
-                                     &weighEvidence<SimdKernels>,
-                                     &multiplyAddsKernel,
-                                     &streamKernel};
+constinit const CpuKernels kPortableKernels = tableOf<SimdKernels>("portable", &hasPortable);
 
 }  // namespace sfm

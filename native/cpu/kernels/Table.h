@@ -29,5 +29,21 @@ bool jointKernel(const FaceModel& model, const LandmarkBasis& basis, const FitOp
   return JointSolver<Kernels>(model, basis, options, space, workspace, scratch, pass, image).solve(problem, solution);
 }
 
+// Those of an instruction set, whose fits take their products from Kernels.
+template <class Kernels>
+constexpr CpuKernels tableOf(const char* name, bool (*supported)()) {
+  CpuKernels table = {};
+  table.name = name;
+  table.supported = supported;
+  table.decode = &decodeKernel;
+  table.decodeMirrored = &decodeMirroredKernel;
+  table.fit = &fitKernel<Kernels>;
+  table.joint = &jointKernel<Kernels>;
+  table.weighEvidence = &weighEvidence<Kernels>;
+  table.multiplyAdds = &multiplyAddsKernel;
+  table.stream = &streamKernel;
+  return table;
+}
+
 }  // namespace
 }  // namespace sfm
