@@ -31,8 +31,8 @@ export interface FitterOptions {
    */
   slideContour?: boolean
   /**
-   * Adds to each result what its landmarks say of the identity, for `compare` and `model.fuse` (default false: some 20
-   * kB a face, and the time of half an iteration).
+   * Adds to each result what its landmarks say of the identity, for `compare` and `model.fuse` (default false: some 12
+   * kB a face, and half to two thirds of a fit's time).
    */
   posterior?: boolean
   /** Weight of the identity's prior (default 1). */
