@@ -276,8 +276,9 @@ void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<cons
     job.taskCount = 1;
     job.run = [batch](int, int) { batch->model->mirroredBasis(); };
     job.done = [this, batch, cancellation, done](std::exception_ptr failure) {
+      // Where it was skipped the pool is ending, and so does the call.
+      if (failure || !batch->model->hasMirroredBasis()) return done(failure);
       try {
-        if (failure) std::rethrow_exception(failure);
         decode(batch, cancellation, done);
       } catch (...) {
         done(std::current_exception());

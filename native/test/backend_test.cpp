@@ -17,6 +17,7 @@
 #include "test/Batches.h"
 #include "test/Check.h"
 #include "test/EachKernels.h"
+#include "test/Faces.h"
 #include "test/Scene.h"
 
 using namespace sfm;
@@ -398,6 +399,37 @@ CASE(destruction_of_a_backend_does_not_wait_for_its_queue) {
   }
   CHECK_AT_MOST(secondsSince(begin), 1);
   CHECK_EQUAL(completed.load(), 5);
+}
+
+// The first decode of a model whose sides mirror each other waits for it to be prepared; a pool that ends prepares nothing.
+CASE(destruction_ends_a_decode_that_waits_for_its_model) {
+  SyntheticModelOptions options = modelOptions();
+  options.side = 40;
+  options.mirrored = true;
+  SyntheticModel synthetic(options);
+  const auto model = std::make_shared<const FaceModel>(synthetic.source());
+  const Faces faces(*model, 20, false);
+  const auto batch = std::make_shared<DecodeBatch>();
+  batch->model = model;
+  batch->count = faces.count;
+  batch->coefficients = faces.coefficients;
+  batch->owned = AlignedBuffer<float>(static_cast<size_t>(faces.count) * model->vertexCount() * 3);
+  batch->vertices = batch->owned.data();
+  std::atomic<int> completed{0};
+  Gate gate;
+  std::thread opener;
+  {
+    CpuBackend backend(*cpuKernels().front(), 1, 10);
+    backend.pool().submit({1, [&](int, int) { gate.wait(); }, [](std::exception_ptr) {}});
+    backend.decode(batch, std::make_shared<Cancellation>(), [&](std::exception_ptr) { ++completed; });
+    opener = std::thread([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      gate.open();
+    });
+  }
+  opener.join();
+  CHECK_EQUAL(completed.load(), 1);
+  CHECK(!model->hasMirroredBasis());
 }
 
 CASE(many_threads_may_submit_at_once) {
