@@ -151,10 +151,11 @@ std::unique_ptr<const MirroredBasis> mirroredBasis(const DecodeBasis& basis, con
       const size_t left = basis.at(static_cast<size_t>(slot.left), 0, c),
                    right = basis.at(static_cast<size_t>(slot.right), 0, c);
       for (size_t axis = 0; axis < kAxes; ++axis) {
-        const float a = values[left + axis * DecodeBasis::kPanel],
-                    b = (axis == 0 ? -1.0f : 1.0f) * values[right + axis * DecodeBasis::kPanel];
-        *plus++ = 0.5f * (a + b);
-        *minus++ = 0.5f * (a - b);
+        // Halved first: the sum of two numbers may be more than a float holds.
+        const float a = 0.5f * values[left + axis * DecodeBasis::kPanel],
+                    b = (axis == 0 ? -0.5f : 0.5f) * values[right + axis * DecodeBasis::kPanel];
+        *plus++ = a + b;
+        *minus++ = a - b;
       }
     }
   }
