@@ -27,7 +27,7 @@ inline std::vector<uint16_t> randomHalves(size_t count, test::Random& random) {
   return halves;
 }
 
-// The mirror image of a column of `numbers` halves: other signs of x at the other vertex.
+// Number i of a column's mirror image: that of the other vertex, x with the other sign.
 inline uint16_t mirrorHalf(const uint16_t* column, const std::vector<int32_t>& mirror, size_t i) {
   const uint16_t half = column[3 * static_cast<size_t>(mirror[i / 3]) + i % 3];
   return i % 3 == 0 && (half & 0x7fffu) != 0 ? static_cast<uint16_t>(half ^ 0x8000u) : half;

@@ -67,9 +67,8 @@ struct DecodePlan {
     } else {
       faceBlock = kFaceBlock;
       panelBlock = kPanelBlock;
-      // Few faces on many threads: smaller tasks, down to what a thread works through at a time, so that no thread waits long
-      // for another's last.
-      while (panelBlock > kStagedPanels && tasks(batch.count, panels) < 4 * threads) panelBlock /= 2;
+      // Few faces on many threads: smaller tasks, down to what a thread works through at a time.
+      while (panelBlock > kStagedPanels && tasks(batch.count, panels) < 2 * threads) panelBlock /= 2;
     }
     panelTasks = panels == 0 ? 0 : (panels + panelBlock - 1) / panelBlock;
     taskCount = tasks(batch.count, panels);

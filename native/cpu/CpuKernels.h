@@ -53,6 +53,7 @@ struct CpuKernels {
                 const JointPass& pass, JointImage& image, FitSolution& solution);
   // weighEvidence, for an identity of d coordinates.
   bool (*weighEvidence)(int d, const EvidenceToWeigh& evidence, double* out);
+  // Loops of nothing else, for benchmarks: kernels/Limits.h.
   double (*multiplyAdds)(long long rounds, float* sink);
   void (*stream)(float* to, size_t count, float value);
   // By matrix instructions, of a basis of 16-bit floats: for latents within five standard deviations within 0.001 mm, and
