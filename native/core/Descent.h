@@ -45,9 +45,33 @@ SFM_HD bool sharpenObjective(RobustLoss loss, Descent* d) {
   return true;
 }
 
+// Where linear algebra is most of a fit's work, it pays to do less of it: the first strides are made with the first
+// identities alone, which in most models do most, and near the optimum, where the normal matrix hardly changes, its factors
+// serve for more steps, each with a gradient of its own.
+constexpr int kCoarseIdentities = 48, kCoarseIterations = 2;
+SFM_HD bool isLargeSystem(int identities, int nuisances) { return identities + nuisances >= 64; }
+SFM_HD bool beginsCoarsely(int identities, int nuisances, const Objective& objective) {
+  return isLargeSystem(identities, nuisances) && objective.blur == 1;
+}
+
+// Where strides with the first identities have done what they can: true where all unknowns take over.
+SFM_HD bool widensSystem(bool coarse, Descent* d) {
+  if (!coarse || (!d->settled && d->iteration < kCoarseIterations)) return false;
+  d->settled = false;
+  return true;
+}
+
 // Whether the objective is the one that was asked for.
 SFM_HD bool reachedObjective(RobustLoss loss, const Descent& d) {
   return d.objective.blur == 1 && d.objective.loss == loss;
+}
+
+// Whether the factors of a matrix of all unknowns, damped by `damping`, may serve another step after one with that gain, 0
+// where it was not taken whole. Not while the objective changes, not after large strides, and not while damping holds steps
+// back: the gain tells how far the matrix is off along the last step only.
+constexpr int kMostFurtherSteps = 6;
+SFM_HD bool factorsServe(RobustLoss loss, const Descent& d, double damping, double gain) {
+  return reachedObjective(loss, d) && damping <= 1e-3 && !d.settled && fabs(1 - gain) < 0.3 && d.decrease <= 0.1;
 }
 
 // After a system that was not positive definite. False where no damping makes it so: it holds a number that is not

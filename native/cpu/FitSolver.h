@@ -279,13 +279,9 @@ class FitSolver {
   Part whole() const { return {d_, n_}; }
   bool isWhole() const { return part_.identities == d_ && part_.nuisances == n_; }
 
-  // Where linear algebra is most of the work, it pays to do less of it.
-  static constexpr int kLarge = 64, kCoarseIdentities = 48, kCoarseIterations = 2;
-  bool isLarge() const { return d_ + n_ >= kLarge; }
-
-  // What the first strides are made with: the first identities, which in most models do most.
+  // What the first strides are made with.
   Part coarse() const {
-    return isLarge() && objective_.blur == 1 ? Part{d_ < kCoarseIdentities ? d_ : kCoarseIdentities, 0} : whole();
+    return beginsCoarsely(d_, n_, objective_) ? Part{d_ < kCoarseIdentities ? d_ : kCoarseIdentities, 0} : whole();
   }
 
   // Where the unknowns stand in the system: as above, or as [ nuisances | e | pose and camera | v ].
@@ -612,10 +608,7 @@ class FitSolver {
         objective_ = descent.objective;
         descent.value = currentCost();
       }
-      if (!isWhole() && (descent.settled || descent.iteration >= kCoarseIterations)) {
-        part_ = whole();
-        descent.settled = false;
-      }
+      if (widensSystem(!isWhole(), &descent)) part_ = whole();
       if (descent.settled) break;
       linearise(w_.states[current_], w_.evaluations[current_]);
       if (!descend(&descent)) {
@@ -656,16 +649,11 @@ class FitSolver {
     return true;
   }
 
-  // More steps by the factors in hand, each with a new gradient: linear algebra is most of the work, and near the
-  // optimum H hardly changes. Not while the objective does, not after large strides, and not while damping holds steps
-  // back: the gain tells how far H is off along the last step only.
+  // More steps by the factors in hand, each with a new gradient.
   void reuseFactors(Descent* descent) {
-    constexpr double kMostError = 0.3, kMostDecrease = 0.1, kMostDamping = 1e-3;
-    constexpr int kMostSteps = 6;
-    if (!isLarge() || !isWhole() || !reachedObjective(options_.loss, *descent) || factoredDamping_ > kMostDamping)
-      return;
-    for (int i = 0; i < kMostSteps; ++i) {
-      if (descent->settled || !(fabs(1 - gain_) < kMostError) || descent->decrease > kMostDecrease) return;
+    if (!isLargeSystem(d_, n_) || !isWhole()) return;
+    for (int i = 0; i < kMostFurtherSteps; ++i) {
+      if (!factorsServe(options_.loss, *descent, factoredDamping_, gain_)) return;
       differentiate(w_.states[current_], w_.evaluations[current_]);
       if (!solveStep(w_.states[current_], factoredDamping_)) return;
       const Descent before = *descent;

@@ -120,8 +120,8 @@ class JointSolver : FitSolver<Kernels> {
     if (!this->evaluate(state(), evaluation())) return FitFailure::kBehindCamera;
     Descent descent = beginDescent(objective_.blur);
     descent.value = currentCost();
-    const int identities = d_ < Base::kCoarseIdentities ? d_ : Base::kCoarseIdentities;
-    part_ = {informed_ ? 0 : identities, this->isLarge() ? 0 : n_};
+    const int identities = d_ < kCoarseIdentities ? d_ : kCoarseIdentities;
+    part_ = {informed_ ? 0 : identities, isLargeSystem(d_, n_) ? 0 : n_};
     const int most = informed_ ? kInformedIterations : kDraftIterations;
     for (; descent.iteration < most; ++descent.iteration) {
       if (sharpenObjective(options_.loss, &descent)) {

@@ -107,4 +107,11 @@ inline void multiplyAdd16x8x16(float (&d)[4], const uint32_t (&a)[4], const uint
 
 #endif
 
+// For all lanes of a warp alike, in the same order each time.
+template <class T>
+__device__ __forceinline__ T sumOverWarp(T value) {
+  for (int bits = 16; bits > 0; bits /= 2) value += __shfl_xor_sync(kAllLanes, value, bits);
+  return value;
+}
+
 }  // namespace sfm::cuda

@@ -18,9 +18,11 @@ FitPlan planFit(const DeviceFitModel& model, const FitOptions& options, int coun
   plan.threads = tilesFit(columns.count, kSmallBlock) ? kSmallBlock : kLargeBlock;
   plan.landmarks = model.presentCount;
   plan.landmarkStride = roundUpTo(model.presentCount, 32);
-  // As far as the rows of the system without identity and nuisances reach.
-  plan.basisStride =
-      std::max(residualColumn(columns.count), columns.pose + residualColumn(columns.count - columns.pose));
+  // As far as the rows of systems of fewer unknowns reach as well.
+  for (const Unknowns unknowns : {Unknowns::kAll, Unknowns::kCoarse, Unknowns::kPose}) {
+    const FitSystem system = systemOf(unknowns, columns);
+    plan.basisStride = std::max(plan.basisStride, system.skipped + residualColumn(system.count));
+  }
 
   const int d = columns.identities, others = columns.count - d, tiles = tilesOf(columns.count);
   const auto panels = [](int eliminated) { return (eliminated + kTile - 1) / kTile; };
@@ -49,6 +51,8 @@ FitPlan planFit(const DeviceFitModel& model, const FitOptions& options, int coun
   plan.inverseVariance = slab.add<double>(landmarks);
   plan.active = slab.add<int>(landmarks);
   plan.derivatives = slab.add<LandmarkDerivative>(landmarks);
+  plan.slopes = slab.add<float>(landmarks * 3);
+  for (size_t& pull : plan.pull) pull = slab.add<double>(static_cast<size_t>(d));
   plan.rowTable = slab.add<float>(landmarks * 3 * kRowTable);
   plan.normal = slab.add<float>(side * side);
   plan.slab = slab.bytes();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "core/Descent.h"
 #include "core/FitPose.h"
 #include "core/FitStart.h"
 #include "core/LandmarkRows.h"
@@ -23,6 +24,35 @@ struct FitColumns {
   int expressions;  // E
   int count;        // of all
 };
+
+// What is solved for: all unknowns, expressions last; what the first strides are made with (core/Descent.h); pose and
+// expressions, the rest being held; or all, identity last.
+enum class Unknowns : int { kAll, kCoarse, kPose, kIdentityLast };
+
+// The columns that this is about: so many of the identities, and all behind those that are skipped.
+struct FitSystem {
+  int identities;
+  int skipped;
+  int count;
+  int eliminated;  // of them
+
+  SFM_CONSTANT_HD int unknown(int column) const { return column < identities ? column : column + skipped; }
+  // -1: it is not among them.
+  SFM_CONSTANT_HD int column(int unknown) const {
+    if (unknown < identities) return unknown;
+    return unknown < identities + skipped ? -1 : unknown - skipped;
+  }
+};
+
+SFM_CONSTANT_HD FitSystem systemOf(Unknowns unknowns, const FitColumns& columns) {
+  if (unknowns == Unknowns::kIdentityLast)
+    return {columns.identities, 0, columns.count, columns.count - columns.identities};
+  // Rows of the basis are read four columns at a time.
+  const int coarse = (columns.identities < kCoarseIdentities ? columns.identities : kCoarseIdentities) / 4 * 4;
+  const int identities = unknowns == Unknowns::kAll ? columns.identities : (unknowns == Unknowns::kCoarse ? coarse : 0);
+  const int skipped = unknowns == Unknowns::kAll ? 0 : columns.pose - identities;
+  return {identities, skipped, columns.count - skipped, columns.expression - skipped};
+}
 
 // The matrix of the normal equations is dealt out to the threads in square tiles of its lower triangle, one to each.
 constexpr int kTile = 8;
@@ -70,7 +100,7 @@ struct FitPlan {
   int triangle, latents, step, gradient, diagonal, inversePivots, box;
   int sharedFloats;
   // Where things are in a block's slab, bytes.
-  size_t evaluation[2], observed, inverseVariance, active, derivatives, rowTable, normal;
+  size_t evaluation[2], observed, inverseVariance, active, derivatives, slopes, rowTable, pull[2], normal;
   size_t slab;
   // Where things are in the workspace, bytes.
   size_t rowBasis, columnBasis, mean, slack, precision, counter, starts, slabs;

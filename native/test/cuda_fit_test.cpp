@@ -97,18 +97,11 @@ std::shared_ptr<FitBatch> fitOnCpu(const Scene& scene, const std::vector<Observa
   return batch;
 }
 
-// The table's cases, with models that the shim's patience allows.
+// The table's cases, and some more.
 std::vector<Condition> deviceConditions() {
   std::vector<Condition> list = fitConditions();
-  if (!kShim) return list;
-  for (Condition& c : list) {
-    c.tangent = std::min(c.tangent, 40);
-    c.expressions = std::min(c.expressions, 20);
-    c.withinIdentity = std::min(c.withinIdentity, 9);
-    c.correlatedNoise = std::min(c.correlatedNoise, 5);
-    c.faces = c.landmarks > 100 ? 2 : 3;
-  }
-  // And some of full size, one of them for blocks of the larger kind.
+  for (Condition& c : list)
+    if (kShim) c.faces = c.landmarks > 100 ? 2 : 4;
   Condition whole;
   whole.name = "75 identities, 25 nuisances, 53 expressions, bounded";
   whole.tangent = 75;
@@ -116,15 +109,20 @@ std::vector<Condition> deviceConditions() {
   whole.correlatedNoise = 5;
   whole.bounded = whole.outliers = true;
   whole.view.noise = 2;
-  whole.faces = 2;
   list.push_back(whole);
+  // For blocks of the larger kind.
   whole.name = "100 identities, 60 nuisances, 53 expressions, focal estimated";
   whole.tangent = 100;
   whole.withinIdentity = 60;
   whole.correlatedNoise = 0;
   whole.bounded = false;
   whole.estimateFocal = true;
-  whole.faces = 1;
+  whole.faces = 2;
+  list.push_back(whole);
+  // The first strides with all identities but three, and four columns of them at a time.
+  whole.name = "47 identities, 30 nuisances";
+  whole.tangent = 47;
+  whole.withinIdentity = 30;
   list.push_back(whole);
   return list;
 }

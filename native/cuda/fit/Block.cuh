@@ -30,27 +30,6 @@ struct DeviceState {
   double prior;  // its cost
 };
 
-// What is solved for: all unknowns, expressions last; pose and expressions, the rest being held; or all, identity last.
-enum class Unknowns : int { kAll, kPose, kIdentityLast };
-
-// The columns that this is about, all from `first` on, and how many of them are eliminated.
-struct FitSystem {
-  int first;
-  int count;
-  int eliminated;
-};
-
-__device__ inline FitSystem systemOf(Unknowns unknowns, const FitColumns& columns) {
-  switch (unknowns) {
-    case Unknowns::kAll:
-      return {0, columns.count, columns.expression};
-    case Unknowns::kPose:
-      return {columns.pose, columns.count - columns.pose, kPoseCapacity};
-    default:
-      return {0, columns.count, columns.count - columns.identities};
-  }
-}
-
 // What the block does next, as the first thread says (Course.cuh).
 enum class Action : int {
   kLook,        // the current state: what it predicts and what it costs
@@ -86,6 +65,8 @@ struct FitMemory {
   FitSolution solution;
   double sums[kWarps * kMostSums];
   double cost, fraction, predicted;
+  double factoredDamping;  // that the factors in hand are of
+  Descent before;  // a further step
   double inverseVariance;  // of a good landmark
   float shrink;
   int problem, activeCount;
@@ -95,6 +76,8 @@ struct FitMemory {
   Action action;
   Stage stage;
   Unknowns unknowns;  // of a step
+  int coarse;         // the first strides
+  int furtherSteps;   // by the factors in hand, the one that is being made included
   int poseSteps;      // without the nuisances
   int votes[kWarps];
 };
@@ -105,6 +88,9 @@ struct FitBlock {
   static constexpr bool kImage = kOfImage;
   static constexpr int kDimensions = kImage ? 2 : 3;
   using Memory = FitMemory<kThreads>;
+  // Groups of 32 columns: as many as a system may have.
+  static constexpr int kColumnGroups = kThreads == kSmallBlock ? 6 : 8;
+  static_assert(!tilesFit(32 * kColumnGroups + 1, kThreads));
   static constexpr int kMemoryFloats = (sizeof(Memory) + 15) / 16 * 4;
 
   __device__ static Memory& memory() {
@@ -153,8 +139,11 @@ struct FitBlock {
   __device__ static double* observed() { return slab<double>(plan().observed); }
   __device__ static double* inverseVariance() { return slab<double>(plan().inverseVariance); }
   __device__ static LandmarkDerivative* derivatives() { return slab<LandmarkDerivative>(plan().derivatives); }
+  __device__ static float* slopes() { return slab<float>(plan().slopes); }
+  // C^-1 v of a state, where the prior is a general one.
+  __device__ static double* pull(int which) { return slab<double>(plan().pull[which]); }
   __device__ static float* rowTable() { return slab<float>(plan().rowTable); }
-  // The lower triangle of H of all unknowns and, as its last row, g.
+  // The lower triangle of H and, as its last row, g.
   __device__ static float* normal() { return slab<float>(plan().normal); }
   __device__ static int normalStride() { return kTile * tilesOf(columns().count); }
 
@@ -186,7 +175,7 @@ struct FitBlock {
     double* partial = memory().sums;
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
-      for (int bits = 16; bits > 0; bits /= 2) values[i] += __shfl_xor_sync(kAllLanes, values[i], bits);
+      values[i] = sumOverWarp(values[i]);
       if (thread() % 32 == 0) partial[thread() / 32 * kCount + i] = values[i];
     }
     once([&] {
@@ -209,15 +198,6 @@ struct FitBlock {
     const double* from = evaluation(which).residual;
     const int stride = plan().landmarkStride;
     for (int a = 0; a < 3; ++a) to[a] = a < kDimensions ? from[a * stride + i] : 0;
-  }
-
-  // Row c of C^-1 v.
-  __device__ static double precisionProduct(const float* v, int c) {
-    const int d = columns().identities;
-    const double* row = model().priorPrecision + static_cast<long long>(c) * d;
-    double sum = 0;
-    for (int j = 0; j < d; ++j) sum += row[j] * static_cast<double>(v[j]);
-    return sum;
   }
 };
 

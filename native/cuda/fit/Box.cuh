@@ -32,13 +32,29 @@ struct BoxArrays {
         room(held + 3 * n) {}
 };
 
-// `system`: S and, as its last row, b; `last`: room for an integer. False where a free block is not positive definite or
+// The last row of a system that has been swept for another b: see Triangle.cuh. Uniform; with a barrier after.
+template <int kThreads>
+__device__ __forceinline__ void renewRight(float* system, int n, const BoxArrays& box) {
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < n) {
+    float sum = 0;
+    for (int j = 0; j < n; ++j) sum += box.swept[j] ? system[packed(i, j)] * box.right[j] : 0;
+    system[packed(n, i)] = (box.swept[i] ? 0 : box.right[i]) - sum;
+  }
+  if (i == 0) system[packed(n, n)] = 0;
+  __syncthreads();
+}
+
+// `system`: S and, as its last row, b; or `again`: S as a solution before has left it, and b in box.right. `last`: room for
+// an integer. False where a free block is not positive definite or
 // no active set is found in time. Uniform; with barriers before and after.
 template <int kThreads>
-__device__ bool solveBox(float* system, int n, const BoxArrays& box, int* last) {
+__device__ bool solveBox(float* system, int n, bool again, const BoxArrays& box, int* last) {
   const int i = static_cast<int>(threadIdx.x);
   const bool mine = i < n;
-  if (mine) {
+  if (again) {
+    renewRight<kThreads>(system, n, box);
+  } else if (mine) {
     box.swept[i] = 0;
     box.right[i] = system[packed(n, i)];
   }

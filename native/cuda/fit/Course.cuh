@@ -18,6 +18,7 @@ class Course {
   // A problem whose start is known.
   __device__ void begin() {
     descent_.objective = {loss_, 1};
+    memory_.furtherSteps = 0;
     if (memory_.start.failure != FitFailure::kNone)
       go(Stage::kWeighed, Action::kWeigh);
     else if (memory_.start.noise.blur > kSinglePrecisionBlur)
@@ -38,7 +39,7 @@ class Course {
         descent_.value = memory_.cost;
         return step();
       case Stage::kTried:
-        return solved ? judge() : damp();
+        return solved ? judge() : notSolved();
       case Stage::kReached:
         descent_.value = memory_.cost;
         return step(Stage::kLinearised);
@@ -69,28 +70,30 @@ class Course {
     }
     memory_.solution.initialCost = memory_.cost;
     descent_ = beginDescent(memory_.start.noise.blur);
+    memory_.coarse = beginsCoarsely(Block::columns().identities, Block::columns().nuisances, descent_.objective);
     go(Stage::kBegun, Action::kValue);
   }
 
   // With which objective it goes on, and whether there is anything to gain.
   __device__ void decide() {
     if (descent_.iteration >= Block::options().maxIterations) return end();
-    if (sharpenObjective(loss_, &descent_)) {
-      memory_.linearised = 0;
-      return go(Stage::kSharpened, Action::kValue);
-    }
+    const bool sharpened = sharpenObjective(loss_, &descent_);
+    if (widensSystem(memory_.coarse, &descent_)) memory_.coarse = 0;
     if (descent_.settled) return end();
     memory_.linearised = 0;
+    if (sharpened) return go(Stage::kSharpened, Action::kValue);
     step();
   }
 
   __device__ void step(Stage stage = Stage::kTried) {
-    memory_.unknowns = Unknowns::kAll;
+    memory_.unknowns = memory_.coarse ? Unknowns::kCoarse : Unknowns::kAll;
+    memory_.factoredDamping = descent_.damping;
     go(stage, Action::kStep);
   }
 
   // After a system that was not positive definite.
-  __device__ void damp() {
+  __device__ void notSolved() {
+    if (memory_.furtherSteps > 0) return next();
     if (dampHarder(&descent_))
       step();
     else
@@ -99,22 +102,45 @@ class Course {
 
   // Whether the trial is accepted, and whether that ends the iteration.
   __device__ void judge() {
-    const double trial = memory_.valid ? memory_.cost : HUGE_VAL;
+    const double value = descent_.value, trial = memory_.valid ? memory_.cost : HUGE_VAL;
     const bool accepted = judgeStep(Block::options().costTolerance, memory_.predicted, trial, &descent_);
     if (accepted) memory_.current = 1 - memory_.current;
-    if (!accepted && !descent_.settled) return step();
+    if (!accepted && !descent_.settled) {
+      if (memory_.furtherSteps == 0) return step();
+      // The matrix may be to blame, not its damping.
+      descent_ = memory_.before;
+      return next();
+    }
+    const double gain = accepted && memory_.fraction == 1 ? (value - trial) / memory_.predicted : 0;
+    if (mayGoOn() && factorsServe(loss_, descent_, memory_.factoredDamping, gain)) {
+      memory_.before = descent_;
+      ++memory_.furtherSteps;
+      return go(Stage::kTried, Action::kStep);
+    }
+    next();
+  }
+
+  __device__ bool mayGoOn() const {
+    return !memory_.coarse && isLargeSystem(Block::columns().identities, Block::columns().nuisances) &&
+           memory_.furtherSteps < kMostFurtherSteps;
+  }
+
+  __device__ void next() {
+    memory_.furtherSteps = 0;
     ++descent_.iteration;
     decide();
   }
 
   __device__ void end() {
     const bool reached = reachedObjective(loss_, descent_);
+    const bool linearised = reached && !memory_.coarse;
     memory_.solution.iterations = descent_.iteration;
     memory_.solution.status = reached && descent_.settled ? FitStatus::kConverged : FitStatus::kMaxIterations;
     memory_.solution.uncertainty = NAN;
     descent_.objective = {loss_, 1};
-    if (reached) return measure();
+    if (linearised) return measure();
     // The iterations ran out on the way to the objective: what is reported is about the objective all the same.
+    memory_.coarse = 0;
     memory_.linearised = 0;
     go(Stage::kReached, Action::kValue);
   }
@@ -143,6 +169,7 @@ class Course {
   __device__ void stepPose() {
     ++memory_.poseSteps;
     memory_.unknowns = Unknowns::kPose;
+    memory_.factoredDamping = descent_.damping;
     go(Stage::kPosed, Action::kStep);
   }
 

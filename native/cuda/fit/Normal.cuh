@@ -58,35 +58,55 @@ __device__ __noinline__ void fillRowTable() {
   }
 }
 
-// The prior's part of the diagonal and of the gradient, in the system's columns.
+// The prior's part of what an unknown has on the diagonal and in the gradient.
+struct PriorSlope {
+  double precision, slope;
+};
+
 template <class Block>
-__device__ __noinline__ void fillPrior() {
+__device__ __forceinline__ PriorSlope priorSlope(int unknown) {
   const auto& memory = Block::memory();
   const FitColumns& columns = Block::columns();
   const DeviceFitModel& model = Block::model();
   const FitOptions& options = Block::options();
   const float* x = Block::latents(memory.current);
-  const int first = Block::system().first;
-  for (int c = first + Block::thread(); c < columns.count; c += Block::kThreads) {
-    double precision = 1, slope = static_cast<double>(x[c]);
-    if (c < columns.identities) {
-      precision = model.priorPrecision ? 0 : options.identityPrior;
-      slope = options.identityPrior * (model.priorPrecision ? Block::precisionProduct(x, c) : slope);
-    } else if (c >= columns.expression) {
-      const int e = c - columns.expression;
-      const double stddev = static_cast<double>(model.expressionStddev[e]);
-      precision = options.expressionPrior / (stddev * stddev);
-      slope = precision * (slope - static_cast<double>(model.expressionMean[e]));
-    } else if (c >= columns.pose) {
-      const PoseFreedom& freedom = memory.start.freedom;
-      const bool focal = c == columns.pose + kPoseCapacity - 1, estimated = focal && freedom.estimateFocal;
-      // A focal length that is not estimated has no row but this one.
-      precision = estimated ? 1 / (options.focalStddev * options.focalStddev) : (focal ? 1 : 0);
-      slope = estimated ? precision * (memory.states[memory.current].pose.camera.logFocal - freedom.focalPrior) : 0;
-    }
-    Block::diagonal()[c - first] = static_cast<float>(precision);
-    Block::gradient()[c - first] = static_cast<float>(slope);
+  const double value = static_cast<double>(x[unknown]);
+  if (unknown < columns.identities) {
+    const double pull = model.priorPrecision ? Block::pull(memory.current)[unknown] : value;
+    return {model.priorPrecision ? 0 : options.identityPrior, options.identityPrior * pull};
   }
+  if (unknown >= columns.expression) {
+    const int e = unknown - columns.expression;
+    const double stddev = static_cast<double>(model.expressionStddev[e]);
+    const double precision = options.expressionPrior / (stddev * stddev);
+    return {precision, precision * (value - static_cast<double>(model.expressionMean[e]))};
+  }
+  if (unknown < columns.pose) return {1, value};
+  const PoseFreedom& freedom = memory.start.freedom;
+  if (unknown < columns.pose + kPoseCapacity - 1) return {0, 0};
+  // A focal length that is not estimated has no row but this one.
+  if (!freedom.estimateFocal) return {1, 0};
+  const double precision = 1 / (options.focalStddev * options.focalStddev);
+  return {precision, precision * (memory.states[memory.current].pose.camera.logFocal - freedom.focalPrior)};
+}
+
+// The prior's part of the diagonal and of the gradient, in the system's columns.
+template <class Block>
+__device__ __noinline__ void fillPrior() {
+  const FitSystem system = Block::system();
+  for (int c = Block::thread(); c < system.count; c += Block::kThreads) {
+    const PriorSlope prior = priorSlope<Block>(system.unknown(c));
+    Block::diagonal()[c] = static_cast<float>(prior.precision);
+    Block::gradient()[c] = static_cast<float>(prior.slope);
+  }
+}
+
+// The gradient's alone.
+template <class Block>
+__device__ __noinline__ void fillPriorGradient() {
+  const FitSystem system = Block::system();
+  for (int c = Block::thread(); c < system.count; c += Block::kThreads)
+    Block::gradient()[c] = static_cast<float>(priorSlope<Block>(system.unknown(c)).slope);
 }
 
 // Active landmarks whose rows of the Jacobian are in shared memory at a time: about as many each time.
@@ -110,7 +130,7 @@ __device__ __forceinline__ void fillRows(int firstLandmark, int chunk) {
   const float sinc = static_cast<float>(Block::memory().states[Block::memory().current].chart.sinc);
   const float* __restrict__ rowBasis = Block::task().rowBasis;
   for (int item = Block::thread(); item < count * groups; item += Block::kThreads) {
-    const int landmark = item / groups, at = 4 * (item - landmark * groups), column = system.first + at;
+    const int landmark = item / groups, at = 4 * (item - landmark * groups), column = system.unknown(at);
     const float* table = Block::rowTable() + (firstLandmark + landmark) * Block::kDimensions * kRowTable;
     float* to = Block::rows() + landmark * Block::kDimensions * width + slot(at);
     if (at >= residual) {
@@ -148,25 +168,25 @@ __device__ __forceinline__ void fillRows(int firstLandmark, int chunk) {
 // A general prior's part of H.
 template <class Block>
 __device__ __forceinline__ void addPrecision(const TilePlace& place, Tile& tile) {
-  const int d = Block::columns().identities;
+  const int d = Block::columns().identities, identities = Block::system().identities;
   const double weight = Block::options().identityPrior;
-  if (place.column >= d) return;
+  if (place.column >= identities) return;
   tile.forRows(place, [&](float (&entries)[kTile], int row) {
     const double* precision = Block::model().priorPrecision + static_cast<long long>(row) * d + place.column;
 #pragma unroll
     for (int c = 0; c < kTile; ++c)
-      if (row < d && place.column + c < d) entries[c] += static_cast<float>(weight * precision[c]);
+      if (row < identities && place.column + c < identities) entries[c] += static_cast<float>(weight * precision[c]);
   });
 }
 
 // H and, as its last row, g of the current state, of its row table and its prior; the diagonal and g in memory as well.
-// H of all unknowns goes where later steps find it.
+// Both go where later steps find them, but for those of the pose alone, of which each step makes new ones.
 template <class Block>
 __device__ __forceinline__ void formNormal(const TilePlace& place, Tile& tile) {
   const auto& memory = Block::memory();
   const int chunk = landmarksAtOnce<Block>();
   tile.clear();
-  if (Block::model().priorPrecision && Block::system().first == 0 && place.any) addPrecision<Block>(place, tile);
+  if (Block::model().priorPrecision && place.any) addPrecision<Block>(place, tile);
   for (int first = 0; first < memory.activeCount; first += chunk) {
     fillRows<Block>(first, chunk);
     __syncthreads();
@@ -188,7 +208,7 @@ __device__ __forceinline__ void formNormal(const TilePlace& place, Tile& tile) {
     entry += gradient[column];
     gradient[column] = entry;
   });
-  if (system.first > 0) return;
+  if (memory.unknowns == Unknowns::kPose) return;
   if (place.any) tile.store(place, Block::normal(), Block::normalStride());
   if (Block::thread() == 0) Block::memory().linearised = 1;
 }
@@ -208,6 +228,13 @@ __device__ __forceinline__ void loadIdentityLast(const FitSystem& system, const 
       entries[c] = inside ? normal[i > j ? i * stride + j : j * stride + i] : 0;
     }
   });
+}
+
+// Row k of U; its columns in their slots.
+template <class Block>
+__device__ __forceinline__ float* factorRow(int tiles, int k) {
+  const int panel = k / kTile;
+  return Block::rows() + panelStart(tiles, panel) + k % kTile * panelStride(tiles, panel) - kTile * panel;
 }
 
 // What remains of a system's other columns: its lower triangle, and as its last row minus the right-hand side.
@@ -231,9 +258,9 @@ __device__ __forceinline__ void storeRemainder(const FitSystem& system, const Ti
 }
 
 // The damped normal equations, eliminated but for the unknowns that come last, whose triangle goes to `triangle` or, of
-// the identity, to `rows`; false where they are not positive definite. Those of all unknowns are made where they have
-// not been yet, those of fewer always; with the identity last they are those made last, without damping. The system is
-// asked for again where it is needed: beside a tile there are no registers to keep it in.
+// the identity, to `rows`; false where they are not positive definite. They are made where they have not been yet, those
+// of the pose alone always; with the identity last they are those made last, without damping. The system is asked for
+// again where it is needed: beside a tile there are no registers to keep it in.
 template <class Block>
 __device__ __forceinline__ bool eliminate() {
   auto& memory = Block::memory();

@@ -5,6 +5,21 @@
 
 namespace sfm::cuda {
 
+// C^-1 v of that state, where the prior is a general one. A warp to a row.
+template <class Block>
+__device__ __noinline__ void pullIdentity() {
+  const int which = Block::looked(), d = Block::columns().identities, lane = Block::thread() % 32;
+  const float* v = Block::latents(which);
+  for (int c = Block::thread() / 32; c < d; c += Block::kThreads / 32) {
+    const double* row = Block::model().priorPrecision + static_cast<long long>(c) * d;
+    double sum = 0;
+    for (int j = lane; j < d; j += 32) sum += row[j] * static_cast<double>(v[j]);
+    sum = sumOverWarp(sum);
+    if (lane == 0) Block::pull(which)[c] = sum;
+  }
+  __syncthreads();
+}
+
 // What of the state in question follows from its latents and its pose; keeps the identity in its chart.
 template <class Block>
 __device__ __noinline__ void refresh() {
@@ -13,12 +28,14 @@ __device__ __noinline__ void refresh() {
   const FitColumns& columns = Block::columns();
   const DeviceFitModel& model = Block::model();
   float* x = Block::latents(which);
+  if (model.priorPrecision) pullIdentity<Block>();
+  double* pull = Block::pull(which);
   double sums[3] = {0, 0, 0};  // |v|^2, v^T C^-1 v, half the other squares
   for (int c = Block::thread(); c < columns.count; c += Block::kThreads) {
     const double value = static_cast<double>(x[c]);
     if (c < columns.identities) {
       sums[0] += value * value;
-      sums[1] += value * (model.priorPrecision ? Block::precisionProduct(x, c) : value);
+      sums[1] += value * (model.priorPrecision ? pull[c] : value);
     } else if (c < columns.pose) {
       sums[2] += 0.5 * value * value;
     } else if (c >= columns.expression) {
@@ -44,7 +61,10 @@ __device__ __noinline__ void refresh() {
     }
   });
   if (memory.shrink != 1) {
-    for (int c = Block::thread(); c < columns.identities; c += Block::kThreads) x[c] *= memory.shrink;
+    for (int c = Block::thread(); c < columns.identities; c += Block::kThreads) {
+      x[c] *= memory.shrink;
+      if (model.priorPrecision) pull[c] *= static_cast<double>(memory.shrink);
+    }
     __syncthreads();
   }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cuda/fit/Course.cuh"
+#include "cuda/fit/Further.cuh"
 #include "cuda/fit/Report.cuh"
 #include "cuda/fit/Step.cuh"
 
@@ -92,8 +93,12 @@ __device__ __noinline__ void clear() {
 template <class Block>
 __device__ __forceinline__ bool solve() {
   const auto& memory = Block::memory();
-  if (memory.unknowns == Unknowns::kPose || !memory.linearised) linearise<Block>();
-  if (!eliminate<Block>()) return false;
+  if (memory.furtherSteps > 0) {
+    renewGradient<Block>();
+  } else {
+    if (memory.unknowns == Unknowns::kPose || !memory.linearised) linearise<Block>();
+    if (!eliminate<Block>()) return false;
+  }
   if (memory.action == Action::kCovariance) {
     findUncertainty<Block>();
     return true;

@@ -7,7 +7,8 @@
 
 namespace sfm::cuda {
 
-// The expressions' part of the step, from their system: S and, as its last row, minus the right-hand side.
+// The expressions' part of the step, from their system: S and, as its last row, minus the right-hand side. Of a further
+// step, S as the one before has left it.
 template <class Block>
 __device__ __noinline__ bool solveExpression() {
   auto& memory = Block::memory();
@@ -22,7 +23,8 @@ __device__ __noinline__ bool solveExpression() {
     box.upper[i] = bounded ? bounds[1] - x : HUGE_VALF;
   }
   __syncthreads();
-  const bool solved = solveBox<Block::kThreads>(Block::triangle(), n, box, &memory.last);
+  const bool again = memory.furtherSteps > 0;
+  const bool solved = solveBox<Block::kThreads>(Block::triangle(), n, again, box, &memory.last);
   if (i < n) {
     if (solved)
       Block::step()[eliminated + i] = box.solution[i];
@@ -33,19 +35,11 @@ __device__ __noinline__ bool solveExpression() {
   return solved;
 }
 
-// Row k of U; its columns in their slots.
-template <class Block>
-__device__ const float* factorRow(int tiles, int k) {
-  const int panel = k / kTile;
-  return Block::rows() + panelStart(tiles, panel) + k % kTile * panelStride(tiles, panel) - kTile * panel;
-}
-
 // The eliminated columns' part of the step: U s = -(y + U_e s_e), y = U^-T g being the factor's last column. By one
 // warp, a column at a time, with the rows' sums in registers.
 template <class Block>
 __device__ __noinline__ void substituteBack() {
-  constexpr int kGroups = Block::kThreads == kSmallBlock ? 6 : 8;
-  static_assert(!tilesFit(32 * kGroups + 1, Block::kThreads));
+  constexpr int kGroups = Block::kColumnGroups;
   const FitSystem system = Block::system();
   const int eliminated = system.eliminated, n = system.count - eliminated, thread = Block::thread();
   const int tiles = tilesOf(system.count), residual = residualColumn(system.count);
@@ -107,7 +101,7 @@ __device__ __noinline__ void movePoseAlongStep() {
   double sums[5] = {0, 0, 0, 0, 0};  // |s_v|^2, g s, s D s, |y|^2, the expressions' part
   for (int i = Block::thread(); i < system.count; i += Block::kThreads) {
     const double s = static_cast<double>(step[i]);
-    if (system.first + i < columns.identities) sums[0] += s * s;
+    if (i < system.identities) sums[0] += s * s;
     sums[1] += s * static_cast<double>(Block::gradient()[i]);
     sums[2] += s * s * static_cast<double>(Block::diagonal()[i]);
     if (i < system.eliminated) {
@@ -120,9 +114,9 @@ __device__ __noinline__ void movePoseAlongStep() {
   Block::sumOnce(sums, [&](const double* sum) {
     const PoseFreedom& freedom = memory.start.freedom;
     double pose[kPoseCapacity];
-    for (int c = 0; c < kPoseCapacity; ++c) pose[c] = static_cast<double>(step[columns.pose - system.first + c]);
+    for (int c = 0; c < kPoseCapacity; ++c) pose[c] = static_cast<double>(step[system.column(columns.pose) + c]);
     const double fraction = trustedFraction(freedom, sqrt(sum[0]) * Block::model().inverseRadius, pose);
-    const double quadratic = sum[3] + sum[4] - memory.descent.damping * sum[2];
+    const double quadratic = sum[3] + sum[4] - memory.factoredDamping * sum[2];
     memory.predicted = -fraction * sum[1] - 0.5 * fraction * fraction * quadratic;
     memory.fraction = fraction;
     movePose(freedom, memory.states[memory.current].pose, fraction, pose, &memory.states[1 - memory.current].pose);
@@ -134,7 +128,7 @@ template <class Block>
 __device__ __noinline__ void moveLatentsAlongStep() {
   const auto& memory = Block::memory();
   const FitColumns& columns = Block::columns();
-  const int first = Block::system().first;
+  const FitSystem system = Block::system();
   const float* step = Block::step();
   const float fraction = static_cast<float>(memory.fraction);
   const float* from = Block::latents(memory.current);
@@ -142,7 +136,8 @@ __device__ __noinline__ void moveLatentsAlongStep() {
   const bool bounded = Block::options().boundExpression;
   for (int c = Block::thread(); c < columns.count; c += Block::kThreads) {
     if (c >= columns.pose && c < columns.expression) continue;
-    float value = from[c] + (c >= first ? fraction * step[c - first] : 0);
+    const int column = system.column(c);
+    float value = from[c] + (column >= 0 ? fraction * step[column] : 0);
     if (c >= columns.expression && bounded) {
       const float* bounds = Block::model().expressionBounds + 2 * (c - columns.expression);
       value = value < bounds[0] ? bounds[0] : (value > bounds[1] ? bounds[1] : value);
