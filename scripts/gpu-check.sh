@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The proof on a GPU, in one command: agreement with the scalar reference, compute-sanitizer, benchmarks, PyTorch beside
-# them, and with Node the JavaScript suite. Needs nvcc, CMake and a C++ compiler; all else is left out where it is missing.
+# The proof on a GPU, in one command: agreement with the scalar reference, benchmarks, PyTorch beside them, with Node the
+# JavaScript suite, and compute-sanitizer. Needs nvcc, CMake and a C++ compiler; all else is left out where it is missing.
 #   scripts/gpu-check.sh [RESULTS]     RESULTS: where the report goes, bench/results/<device>.json by default
 # A step that fails is named at the end, and the rest still runs. Takes less than ten minutes, or SFM_GPU_SECONDS. Without
 # a GPU it says so, exits with 2, and writes nothing.
@@ -76,7 +76,7 @@ configure() {
 step configure 60 configure
 step build 300 cmake --build "$tree" --parallel "$(nproc)"
 
-# --- Agreement, then the same under the sanitizers ----------------------------------------------------------------------
+# --- Agreement ----------------------------------------------------------------------------------------------------------
 tests=()
 for test in "$tree"/cuda_*_test_on_device; do
   [ -x "$test" ] && tests+=("$test")
@@ -85,24 +85,15 @@ for test in "${tests[@]}"; do
   step "$(basename "$test")" 150 "$test"
 done
 
-if has compute-sanitizer; then
-  for tool in memcheck racecheck initcheck; do
-    for test in "${tests[@]}"; do
-      # A few cases of each, which its source names: the tools slow a kernel down a hundredfold.
-      # shellcheck disable=SC2046
-      step "$tool-$(basename "$test" _on_device)" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$test" \
-        $(sed -n 's|^// Under sanitizers: ||p' "native/test/$(basename "$test" _on_device).cpp")
-    done
-  done
-else
-  skip compute-sanitizer 'it is not installed'
-fi
-
 # --- Benchmarks ---------------------------------------------------------------------------------------------------------
-bench() { "$tree/cuda_bench" --problems "$tree/problems.bin" >"$tree/bench.json"; }
-rm -f "$tree"/{bench,torch-decode,torch-fit}.json "$tree/problems.bin"
-step bench 180 bench
-cat "$logs/bench.log" || true
+rm -f "$tree"/{decode,fit68,fit478,torch-decode,torch-fit}.json "$tree/problems.bin"
+bench_decode() { "$tree/cuda_bench" --part decode >"$tree/decode.json"; }
+bench_fit68() { "$tree/cuda_bench" --part fit68 --problems "$tree/problems.bin" >"$tree/fit68.json"; }
+bench_fit478() { "$tree/cuda_bench" --part fit478 >"$tree/fit478.json"; }
+for part in decode fit68 fit478; do
+  step "bench-$part" 90 "bench_$part"
+  cat "$logs/bench-$part.log" || true
+done
 
 if has python3 && python3 -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' >/dev/null 2>&1; then
   torch_decode() { python3 bench/torch/decode.py >"$tree/torch-decode.json"; }
@@ -126,8 +117,22 @@ else
   skip javascript 'Node or the development dependencies are not installed'
 fi
 
+# --- The tests under the sanitizers: last, since nobody can tell how long they take ------------------------------------------
+if has compute-sanitizer; then
+  for tool in memcheck racecheck initcheck synccheck; do
+    for test in "${tests[@]}"; do
+      # A few cases of each, which its source names: the tools slow a kernel down a hundredfold.
+      # shellcheck disable=SC2046
+      step "$tool-$(basename "$test" _on_device)" 60 compute-sanitizer --tool "$tool" --error-exitcode 9 "$test" \
+        $(sed -n 's|^// Under sanitizers: ||p' "native/test/$(basename "$test" _on_device).cpp")
+    done
+  done
+else
+  skip compute-sanitizer 'it is not installed'
+fi
+
 # --- Report -------------------------------------------------------------------------------------------------------------
-[ -s "$tree/bench.json" ] || stop "the benchmark says nothing (failed: ${failed[*]:-none})"
+[ -s "$tree/decode.json" ] || [ -s "$tree/fit68.json" ] || stop "no benchmark says anything (failed: ${failed[*]:-none})"
 content() { if [ -s "$1" ]; then tr -d '\n' <"$1"; else printf null; fi; }
 name=$(echo "$device" | tr '[:upper:] ' '[:lower:]-' | tr -cd 'a-z0-9-')
 results=${1:-bench/results/$name.json}
@@ -136,8 +141,9 @@ commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
   printf '{"date":"%s","commit":"%s","driver":"%s","nvcc":"%s",\n' "$(date -u +%F)" "$commit" "$driver" \
     "$(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p')"
   printf '"steps":{%s},\n' "$(IFS=,; echo "${steps[*]}")"
-  printf '"native":%s,\n"torchDecode":%s,\n"torchFit":%s}\n' "$(content "$tree/bench.json")" \
-    "$(content "$tree/torch-decode.json")" "$(content "$tree/torch-fit.json")"
+  printf '"decode":%s,\n"fit68":%s,\n"fit478":%s,\n' "$(content "$tree/decode.json")" "$(content "$tree/fit68.json")" \
+    "$(content "$tree/fit478.json")"
+  printf '"torchDecode":%s,\n"torchFit":%s}\n' "$(content "$tree/torch-decode.json")" "$(content "$tree/torch-fit.json")"
 } >"$results.part"
 mv "$results.part" "$results"
 echo "-- $results, after $((SECONDS - begun)) s"

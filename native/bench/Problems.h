@@ -39,7 +39,8 @@ class Problems {
   // Little-endian: int64 B, L, D, Q, E; then float64 inverse radius, mean [L,3], slack [L,3], identity rows [L,3,D],
   // nuisance rows [L,3,Q], expression rows [L,3,E], bounds [E,2], deviations [E], points [B,L,2], cameras [B,5], final
   // costs [B], rotations [9] and translations [3] that the fits start from [B,12].
-  void write(const std::string& path, const FitBatch& batch, const std::vector<double>& records) const {
+  // `batch` has been fitted.
+  void write(const std::string& path, const FitBatch& batch) const {
     const LandmarkBasis& basis = scene.basis();
     const FaceModel& model = *scene.model;
     std::vector<double> numbers{model.inverseRadius()};
@@ -61,7 +62,7 @@ class Problems {
     add(batch.points.data(), batch.points.size());
     add(batch.cameras.data(), batch.cameras.size());
     for (size_t i = 0; i < static_cast<size_t>(batch.count); ++i)
-      numbers.push_back(records[i * kRecordSize + kRecordFinalCost]);
+      numbers.push_back(batch.records[i * kRecordSize + kRecordFinalCost]);
     for (int i = 0; i < batch.count; ++i) addStart(batch.problem(i), &numbers);
     const int64_t sizes[] = {batch.count, basis.landmarkCount, basis.tangentCount, basis.nuisanceCount,
                              basis.expressionCount};

@@ -1,5 +1,6 @@
 // What the CUDA backend reaches on this machine's first device, as JSON on standard output: bandwidth, decodes, fits.
-//   cuda_bench [--problems FILE]   FILE: where the fits' problems are written, for bench/torch/fit.py
+//   cuda_bench [--part PART] [--problems FILE]
+//     PART: decode, fit68 or fit478; all by default. FILE: where the fits' problems are written, for bench/torch/fit.py
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -133,6 +134,8 @@ struct DeviceProblems {
         workspace(std::max<size_t>(256, cuda::fitWorkspaceBytes(scheme.view(), batch.options, batch.count, device))) {
     cuda::check(cudaMemcpy(points.data(), batch.points.data(), points.bytes(), cudaMemcpyHostToDevice), "copying");
     cuda::check(cudaMemcpy(cameras.data(), batch.cameras.data(), cameras.bytes(), cudaMemcpyHostToDevice), "copying");
+    // Pageable memory may still be on its way, and other streams do not wait for it.
+    cuda::check(cudaDeviceSynchronize(), "copying");
     view.count = batch.count;
     view.space = batch.space;
     view.options = batch.options;
@@ -188,16 +191,19 @@ void benchFit(Json& json, const cuda::DeviceInfo& device, int landmarks, const s
     json.close('}');
     std::fprintf(stderr, "fit, %d landmarks, %d faces: %.3f ms, %.0f a second; from the host %.3f ms\n", landmarks,
                  batch, times.median, batch * 1e3 / times.median, host.median);
-    if (batch == 4096 && !problemsFile.empty()) problems.write(problemsFile, *fits, records);
+    if (batch == 4096 && !problemsFile.empty()) problems.write(problemsFile, *fits);
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string problemsFile;
-  for (int i = 1; i + 1 < argc; i += 2)
+  std::string problemsFile, part;
+  for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--problems") == 0) problemsFile = argv[i + 1];
+    if (std::strcmp(argv[i], "--part") == 0) part = argv[i + 1];
+  }
+  const auto wanted = [&part](const std::string& name) { return part.empty() || part == name; };
   const cuda::Devices devices = cuda::findDevices();
   if (devices.usable.empty()) {
     std::fprintf(stderr, "no CUDA device that this build can use%s%s\n", devices.trouble.empty() ? "" : ": ",
@@ -217,10 +223,11 @@ int main(int argc, char** argv) {
     json.member("computeCapability", std::to_string(device.major) + "." + std::to_string(device.minor));
     json.member("multiprocessors", device.multiprocessors).close('}');
     json.key("bandwidthGBps").open('{').member("write", bandwidth.write).member("copy", bandwidth.copy).close('}');
-    benchDecode(json, device, bandwidth, stream.get());
+    if (wanted("decode")) benchDecode(json, device, bandwidth, stream.get());
     json.key("fit").open('[');
     for (const int landmarks : {68, 478})
-      benchFit(json, device, landmarks, landmarks == 68 ? problemsFile : "", stream.get());
+      if (wanted("fit" + std::to_string(landmarks)))
+        benchFit(json, device, landmarks, landmarks == 68 ? problemsFile : "", stream.get());
     json.close(']').close('}');
     std::printf("%s\n", json.text().c_str());
   } catch (const std::exception& error) {

@@ -73,9 +73,7 @@ int main(int argc, char** argv) {
       }
       json.member("meanCost", cost / settings.count).member("iterations", iterations / settings.count);
       json.member("converged", converged);
-      if (!settings.problems.empty())
-        problems.write(settings.problems, *batch,
-                       {batch->records.data(), batch->records.data() + batch->records.size()});
+      if (!settings.problems.empty()) problems.write(settings.problems, *batch);
     }
     std::printf("%s\n", json.close('}').text().c_str());
   } catch (const std::exception& error) {

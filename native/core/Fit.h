@@ -108,6 +108,12 @@ struct FitSolution {
   const FitLinearisation* linearisation = nullptr;
 };
 
+SFM_HD void fail(FitSolution* solution, FitFailure why) {
+  solution->status = FitStatus::kFailed;
+  solution->failure = why;
+  solution->usable = false;
+}
+
 // Whether what a fit has reported, its failure apart, is to be used: a face whose landmarks miss by more than a
 // centimetre is not that face.
 SFM_HD bool isUsable(const FitSolution& solution) {

@@ -23,10 +23,15 @@ enum FitRecord {
   kRecordSize = kRecordPrincipal + 2,
 };
 
-SFM_HD void writeRecord(const FitSolution& s, double* record) {
+// How it ended.
+SFM_HD void writeOutcome(const FitSolution& s, double* record) {
   record[kRecordStatus] = static_cast<double>(s.status);
   record[kRecordFailure] = static_cast<double>(s.failure);
   record[kRecordUsable] = s.usable ? 1 : 0;
+}
+
+SFM_HD void writeRecord(const FitSolution& s, double* record) {
+  writeOutcome(s, record);
   record[kRecordIterations] = s.iterations;
   record[kRecordInitialCost] = s.initialCost;
   record[kRecordFinalCost] = s.finalCost;

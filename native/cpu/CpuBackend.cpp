@@ -146,17 +146,19 @@ void CpuBackend::passOne(FitBatch& batch, int i, int worker) {
   batch.store(i, solution);
 }
 
-// From what a posterior says of the face in a photo to what it says of the person; false where it is none.
-bool CpuBackend::tellPerson(const FaceModel& model, FitSolution& solution) const {
+// From what a solver has left to what a posterior says: of the latents, and where the model knows what of these is the
+// person's, of the person. The solution fails where it says nothing.
+void CpuBackend::tellPosterior(const FitBatch& batch, FitSolution& solution) const {
+  const FaceModel& model = *batch.model;
   const std::vector<float>& share = model.personShare();
-  if (share.empty()) return true;
+  whitenPosterior(model, batch.options.identityPrior, solution.information, solution.shift);
+  if (share.empty()) return;
   try {
     personPosterior(kernels_, model.tangentCount(), share.data(), solution.information, solution.shift);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::NUMERICAL) throw;
-    return false;
+    fail(&solution, FitFailure::kNumerical);
   }
-  return true;
 }
 
 void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
@@ -188,19 +190,9 @@ void CpuBackend::fitOne(FitBatch& batch, int i, int worker) {
                  solution);
   if (batch.joint && solution.failure == FitFailure::kNone &&
       !personEvidence(*batch.model, batch.options.identityPrior, batch.joint->link, batch.joint->linked, solution.shift,
-                      solution.information, solution.gradient)) {
-    solution.failure = FitFailure::kNumerical;
-    solution.status = FitStatus::kFailed;
-    solution.usable = false;
-  }
-  if (batch.options.posterior && solution.failure == FitFailure::kNone) {
-    whitenPosterior(*batch.model, batch.options.identityPrior, solution.information, solution.shift);
-    if (!tellPerson(*batch.model, solution)) {
-      solution.failure = FitFailure::kNumerical;
-      solution.status = FitStatus::kFailed;
-      solution.usable = false;
-    }
-  }
+                      solution.information, solution.gradient))
+    fail(&solution, FitFailure::kNumerical);
+  if (batch.options.posterior && solution.failure == FitFailure::kNone) tellPosterior(batch, solution);
   batch.store(i, solution);
 }
 
@@ -211,6 +203,32 @@ void CpuBackend::fit(std::shared_ptr<FitBatch> batch, std::shared_ptr<const Canc
   job.taskCount = batch->count;
   job.run = [this, batch, cancellation](int i, int worker) {
     if (!cancellation->cancelled()) fitOne(*batch, i, worker);
+  };
+  job.done = std::move(done);
+  pool_.submit(std::move(job));
+}
+
+void CpuBackend::tellPosteriors(std::shared_ptr<FitBatch> batch, std::vector<int> problems,
+                                std::shared_ptr<const Cancellation> cancellation, Completion done) {
+  Job job;
+  job.taskCount = static_cast<int>(problems.size());
+  job.run = [this, batch, cancellation, problems = std::move(problems)](int task, int) {
+    if (cancellation->cancelled()) return;
+    const size_t i = static_cast<size_t>(problems[static_cast<size_t>(task)]),
+                 d = static_cast<size_t>(batch->model->tangentCount()), triangle = packedTriangle(static_cast<int>(d));
+    double* record = batch->records.data() + i * kRecordSize;
+    float* left = batch->arrays.data() + (i + 1) * batch->arraysPerFit() - triangle - d;
+    std::vector<double> numbers(left, left + triangle + d);
+    FitSolution solution;
+    solution.information = numbers.data();
+    solution.shift = solution.information + triangle;
+    tellPosterior(*batch, solution);
+    if (solution.failure == FitFailure::kNone) {
+      std::transform(numbers.begin(), numbers.end(), left, [](double value) { return static_cast<float>(value); });
+    } else {
+      std::fill_n(left, numbers.size(), 0.0f);
+      writeOutcome(solution, record);
+    }
   };
   job.done = std::move(done);
   pool_.submit(std::move(job));

@@ -25,12 +25,16 @@ class CpuBackend final : public Backend {
               Completion done) override;
   void decodeNow(DecodeBatch& batch) override;
 
+  // The posteriors of problems of a batch that were solved elsewhere, from what the solver left in their arrays.
+  void tellPosteriors(std::shared_ptr<FitBatch> batch, std::vector<int> problems,
+                      std::shared_ptr<const Cancellation> cancellation, Completion done);
+
  private:
   struct Workspace;
   struct Worker;
 
   void fitOne(FitBatch& batch, int i, int worker);
-  bool tellPerson(const FaceModel& model, FitSolution& solution) const;
+  void tellPosterior(const FitBatch& batch, FitSolution& solution) const;
   void passOne(FitBatch& batch, int i, int worker);
 
   const CpuKernels& kernels_;

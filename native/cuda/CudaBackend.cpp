@@ -48,7 +48,7 @@ class CudaBackend final : public Backend {
 
  private:
   bool takes(const FitBatch& batch) const {
-    if (batch.options.posterior || batch.linearise || batch.precise || batch.joint) return false;
+    if (batch.linearise || batch.precise || batch.joint) return false;
     const DeviceFitModel sizes = fitSizes(*batch.model, batch.scheme->basis);
     return std::all_of(devices_.begin(), devices_.end(), [&](const DeviceInfo& device) {
       return supportsFit(sizes, batch.options, batch.space, device.ordinal);

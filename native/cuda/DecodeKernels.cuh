@@ -55,8 +55,9 @@ __global__ void prepareFaces(FacesSource faces, int steps, uint4* fragments, flo
       factors[row] = ldexpf(1, 15 - exponent);
       record[kRecordOfScale] = ldexpf(1, exponent - 15);
     }
-    if (part < 12)
-      record[part] = faces.poses && face < faces.count ? faces.poses[static_cast<long long>(face) * 12 + part] : 0;
+    const bool posed = part < 12 && faces.poses && face < faces.count;
+    if (part != kRecordOfScale) record[part] = posed ? faces.poses[static_cast<long long>(face) * 12 + part] : 0;
+    if (16 + part < kFaceRecord) record[16 + part] = 0;  // is copied with the rest
   }
   __syncthreads();
   const int quads = steps * kHalves * 32;
@@ -301,17 +302,27 @@ class TensorDecoder {
 
   // The stage's rows, one face each, to where they belong: neighbouring bytes, 16 at a time where they are aligned.
   __device__ void store(int strip, int firstFace) const {
-    const int row = 3 * task_.pointCount, first = strip * Shared::kStripRow, left = row - first,
+    const int row = 3 * task_.pointCount, begin = strip * Shared::kStripRow, left = row - begin,
               faces = task_.faceCount - firstFace;
-    float* to = task_.vertices + static_cast<long long>(firstFace) * row + first;
+    float* to = task_.vertices + static_cast<long long>(firstFace) * row + begin;
     if (row % 4 == 0) {
-      constexpr int kQuads = Shared::kStripRow / 4;
-#pragma unroll 3
-      for (int i = 0; i < kGroupFaces * kQuads / 32; ++i) {
-        const int face = (lane() + 32 * i) / kQuads, at = (lane() + 32 * i) % kQuads * 4;
-        if (face < faces && at < left)
-          __stcs(reinterpret_cast<float4*>(to + static_cast<long long>(face) * row + at),
-                 *reinterpret_cast<const float4*>(stage_ + face * Shared::kStageRow + at));
+      // Three are on their way before the first is stored.
+      constexpr int kQuads = Shared::kStripRow / 4, kEach = kGroupFaces * kQuads / 32, kAtOnce = 3;
+      static_assert(kEach % kAtOnce == 0);
+#pragma unroll 1
+      for (int first = 0; first < kEach; first += kAtOnce) {
+        float4 held[kAtOnce];
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+          const int which = lane() + 32 * (first + i), face = which / kQuads, at = which % kQuads * 4;
+          held[i] = *reinterpret_cast<const float4*>(stage_ + face * Shared::kStageRow + at);
+        }
+#pragma unroll
+        for (int i = 0; i < kAtOnce; ++i) {
+          const int which = lane() + 32 * (first + i), face = which / kQuads, at = which % kQuads * 4;
+          if (face < faces && at < left)
+            __stcs(reinterpret_cast<float4*>(to + static_cast<long long>(face) * row + at), held[i]);
+        }
       }
     } else {
       for (int i = lane(); i < kGroupFaces * Shared::kStripRow; i += 32) {

@@ -113,6 +113,17 @@ void solveOnCpu(const std::shared_ptr<Work>& work, std::vector<int> problems, Cp
   }
 }
 
+// The posteriors of problems of a call that the device has solved, and settles them.
+void tellPosteriors(const std::shared_ptr<Work>& work, std::vector<int> problems, CpuBackend& cpu) {
+  const int count = static_cast<int>(problems.size());
+  try {
+    cpu.tellPosteriors(work->fit, std::move(problems), work->cancellation,
+                       [work, count](std::exception_ptr error) { work->settle(count, error); });
+  } catch (...) {
+    work->settle(count, std::current_exception());
+  }
+}
+
 }  // namespace
 
 bool FitGraph::Key::operator==(const Key& other) const {
@@ -172,15 +183,21 @@ void finishFit(const Staging& staging, const Chunk& chunk, CpuBackend& cpu) {
   const double* records = at<double>(staging.pinned(), places.records);
   const float* arrays = at<float>(staging.pinned(), places.arrays);
   const uint8_t* unsolved = at<uint8_t>(staging.pinned(), places.unsolved);
-  std::vector<std::vector<int>> left(chunk.segments.size());  // of each segment, problems for the CPU
+  // Of each segment, problems for the CPU to solve, and those whose posterior it tells.
+  std::vector<std::vector<int>> left(chunk.segments.size()), informed(left.size());
   for (size_t s = 0; s < left.size(); ++s) {
     const Segment& segment = chunk.segments[s];
     FitBatch& batch = *segment.work->fit;
     const size_t to = static_cast<size_t>(segment.first), count = static_cast<size_t>(segment.count);
     staging.copy(batch.records.data() + to * kRecordSize, records, count * kRecordSize * sizeof(double));
     staging.copy(batch.arrays.data() + to * size, arrays, count * size * sizeof(float));
-    for (size_t i = 0; i < count; ++i)
-      if (unsolved[i]) left[s].push_back(static_cast<int>(to + i));
+    for (size_t i = 0; i < count; ++i) {
+      if (unsolved[i])
+        left[s].push_back(static_cast<int>(to + i));
+      else if (first.options.posterior &&
+               records[i * kRecordSize + kRecordFailure] == static_cast<double>(FitFailure::kNone))
+        informed[s].push_back(static_cast<int>(to + i));
+    }
     records += count * kRecordSize;
     arrays += count * size;
     unsolved += count;
@@ -188,8 +205,9 @@ void finishFit(const Staging& staging, const Chunk& chunk, CpuBackend& cpu) {
   // Nothing has been settled until here, and nothing throws from here on.
   for (size_t s = 0; s < left.size(); ++s) {
     const Segment& segment = chunk.segments[s];
-    const int open = static_cast<int>(left[s].size());
-    if (open > 0) solveOnCpu(segment.work, std::move(left[s]), cpu);
+    const int open = static_cast<int>(left[s].size() + informed[s].size());
+    if (!left[s].empty()) solveOnCpu(segment.work, std::move(left[s]), cpu);
+    if (!informed[s].empty()) tellPosteriors(segment.work, std::move(informed[s]), cpu);
     if (segment.count > open) segment.work->settle(segment.count - open, nullptr);
   }
 }

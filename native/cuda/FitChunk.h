@@ -44,8 +44,9 @@ class FitGraph {
 // Appends copies and kernels to the staging's stream. Throws Error.
 void startFit(Staging& staging, FitGraph& graph, const Chunk& chunk);
 
-// After the work has ended: records and arrays to their callers. Settles the chunk, but for the problems that the device
-// left unsolved: those the CPU solves, in its own time, and settles then. Throws before it has settled anything.
+// After the work has ended: records and arrays to their callers. Settles the chunk, but for what the CPU has still to do in
+// its own time: the problems that the device left unsolved, and posteriors, of which the device has found the information
+// on the identity. Throws before it has settled anything.
 void finishFit(const Staging& staging, const Chunk& chunk, CpuBackend& cpu);
 
 }  // namespace sfm::cuda

@@ -31,11 +31,16 @@ size_t sharedBytes(const FitPlan& plan) {
   return (static_cast<size_t>(known) + static_cast<size_t>(plan.sharedFloats)) * sizeof(float);
 }
 
+constexpr size_t kReserved = 1024;  // of shared memory, by the system for each block
+
+// Whether a multiprocessor has room for two blocks.
+bool takesTwo(const FitPlan& plan, const DeviceLimits& limits) {
+  return plan.threads == kSmallBlock && 2 * (sharedBytes(plan) + kReserved) <= limits.sharedBytes + kReserved;
+}
+
 // As many as can be at work at once, each with the next problem that nobody has taken.
 int blocksFor(const FitPlan& plan, int count, const DeviceLimits& limits) {
-  constexpr size_t kReserved = 1024;  // of shared memory, by the system for each block
-  const bool two = plan.threads == kSmallBlock && 2 * (sharedBytes(plan) + kReserved) <= limits.sharedBytes + kReserved;
-  return std::min(count, limits.multiprocessors * (two ? 2 : 1));
+  return std::min(count, limits.multiprocessors * (takesTwo(plan, limits) ? 2 : 1));
 }
 
 FitPlan planFor(const DeviceFitModel& model, const FitOptions& options, int count, const DeviceLimits& limits) {
@@ -47,6 +52,10 @@ void launchSolver(const FitTask& task, const DeviceLimits& limits, cudaStream_t 
   // As much as there is, so that what one model needs takes nothing from a graph that was made for another.
   allowShared(solveFits<kThreads, kImage>, limits.sharedBytes);
   const int blocks = blocksFor(task.plan, task.batch.count, limits);
+  // Two blocks find room for themselves on the devices' own choice as well, but nothing says that they will.
+  if (takesTwo(task.plan, limits))
+    preferShared(solveFits<kThreads, kImage>,
+                 static_cast<int>(200 * (sharedBytes(task.plan) + kReserved) / (limits.sharedBytes + kReserved)) + 1);
   launch("solveFits", solveFits<kThreads, kImage>,
          {static_cast<unsigned>(blocks), static_cast<unsigned>(kThreads), sharedBytes(task.plan)}, stream, task);
 }
@@ -55,7 +64,7 @@ void launchSolver(const FitTask& task, const DeviceLimits& limits, cudaStream_t 
 
 bool supportsFit(const DeviceFitModel& model, const FitOptions& options, ObservationSpace, int device) {
   const FitPlan plan = planFit(model, options, 1, 1);
-  return !options.posterior && tilesFit(plan.columns.count, plan.threads) && model.presentCount <= kLargestScheme &&
+  return tilesFit(plan.columns.count, plan.threads) && model.presentCount <= kLargestScheme &&
          sharedBytes(plan) <= limitsOf(device).sharedBytes;
 }
 

@@ -41,12 +41,13 @@ struct DeviceFitModel {
 struct DeviceFitBatch {
   int count = 0;  // B
   ObservationSpace space = ObservationSpace::kImage;
-  FitOptions options;  // `posterior` is false: such batches stay on the CPU
+  FitOptions options;
   const double* points = nullptr;      // [B,L,2|3]
   const float* confidence = nullptr;   // [B,L]; null: all 1
   const double* cameras = nullptr;     // [B,FitBatch::kCameraSize]
   double* records = nullptr;           // out [B,kRecordSize]
-  float* arrays = nullptr;             // out [B,K + D + E + L + L]
+  // out [B,K + D + E + L + L]; with a posterior D(D+1)/2 + D more, as a solver leaves them (core/Fit.h)
+  float* arrays = nullptr;
   // out [B]: 1 where the problem wants double precision or could not be solved here: the CPU solves it anew, and what
   // the other outputs hold of it does not matter.
   uint8_t* unsolved = nullptr;

@@ -15,7 +15,7 @@ FitPlan planFit(const DeviceFitModel& model, const FitOptions& options, int coun
   columns.expression = columns.pose + kPoseCapacity;
   columns.expressions = model.expressionCount;
   columns.count = columns.expression + columns.expressions;
-  plan.threads = tilesFit(columns.count, kSmallBlock) ? kSmallBlock : kLargeBlock;
+  plan.threads = fitsSmallBlock(columns) ? kSmallBlock : kLargeBlock;
   plan.landmarks = model.presentCount;
   plan.landmarkStride = roundUpTo(model.presentCount, 32);
   // As far as the rows of systems of fewer unknowns reach as well.
@@ -40,7 +40,6 @@ FitPlan planFit(const DeviceFitModel& model, const FitOptions& options, int coun
   plan.step = add(columns.count);
   plan.gradient = add(columns.count);
   plan.diagonal = add(columns.count);
-  plan.inversePivots = add(roundUpTo(columns.count, kTile));
   plan.box = add(boxFloats(columns.expressions));
   plan.sharedFloats = floats;
 

@@ -73,6 +73,21 @@ SFM_CONSTANT_HD bool tilesFit(int unknowns, int threads) {
 // A triangle of n rows, packed row by row.
 SFM_CONSTANT_HD int triangleSize(int n) { return n * (n + 1) / 2; }
 
+// Of the triangles that are swept in a small block's registers, the numbers a thread has at most: of the expressions' system
+// with its right-hand side, and of the identity's.
+constexpr int kExpressionNumbers = 6, kIdentityNumbers = 12;
+SFM_CONSTANT_HD bool fitsSmallBlock(const FitColumns& columns) {
+  return tilesFit(columns.count, kSmallBlock) &&
+         triangleSize(columns.expressions + 1) <= kExpressionNumbers * kSmallBlock &&
+         triangleSize(columns.identities) <= kIdentityNumbers * kSmallBlock;
+}
+
+// What is reported of a problem besides its record, floats: FitBatch::arraysPerFit.
+SFM_CONSTANT_HD long long reportedSize(const DeviceFitModel& model, const FitOptions& options) {
+  return model.identityCount + model.tangentCount + model.expressionCount + 2 * model.landmarkCount +
+         (options.posterior ? triangleSize(model.tangentCount) + model.tangentCount : 0);
+}
+
 // What FitBlock's BoxArrays take for n variables.
 SFM_CONSTANT_HD int boxFloats(int n) { return 10 * n + 2; }
 
@@ -97,7 +112,7 @@ struct FitPlan {
   int basisStride;     // of the arranged basis' rows, floats
   int rowFloats;       // for rows of the Jacobian or of the factor, the first of the arrays in shared memory
   // Where the other arrays are, in floats.
-  int triangle, latents, step, gradient, diagonal, inversePivots, box;
+  int triangle, latents, step, gradient, diagonal, box;
   int sharedFloats;
   // Where things are in a block's slab, bytes.
   size_t evaluation[2], observed, inverseVariance, active, derivatives, slopes, rowTable, pull[2], normal;

@@ -23,6 +23,14 @@ void allowShared(void (*kernel)(Parameters...), size_t bytes) {
         "giving a kernel its shared memory");
 }
 
+// How much of what caches and shared memory have together is to be shared memory, of 100.
+template <class... Parameters>
+void preferShared(void (*kernel)(Parameters...), int percent) {
+  check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributePreferredSharedMemoryCarveout,
+                             percent),
+        "giving a kernel its shared memory");
+}
+
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,
             Arguments... arguments) {
@@ -45,6 +53,9 @@ template <class... Parameters>
 void allowShared(void (*)(Parameters...), size_t bytes) {
   check(sfm::shim::allowShared(bytes), "giving a kernel its shared memory");
 }
+
+template <class... Parameters>
+void preferShared(void (*)(Parameters...), int) {}
 
 template <class... Parameters, class... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), const LaunchShape& shape, cudaStream_t stream,

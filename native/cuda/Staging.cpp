@@ -23,6 +23,8 @@ void Staging::reserve(size_t deviceBytes, size_t pinnedBytes) {
     ++generation_;
     deviceMemory_ = DeviceMemory();
     deviceMemory_ = DeviceMemory(grown(deviceBytes));
+    // What lies between arrays comes back with them, and sanitizers ask who wrote it.
+    check(cudaMemsetAsync(deviceMemory_.data(), 0, deviceMemory_.bytes(), stream()), "clearing a device's memory");
   }
   if (pinnedBytes > pinned_.bytes()) {
     ++generation_;

@@ -32,6 +32,7 @@ struct SyntheticModelOptions {
   float lowerBound = 0;  // of all expressions
   float upperBound = 1;
   float expressionMean = 0;  // of the prior, alternating in sign
+  float personShare = 1;  // of every latent's variance; 1: the model does not say
   int withinIdentity = 0;  // Q
   int correlatedNoise = 0;  // q of every landmark scheme
   unsigned seed = 1;
@@ -57,6 +58,7 @@ class SyntheticModel {
           static_cast<float>(options.depth * (80 * depth - 40 + 22 * std::exp(-18 * (a * a + (b + 0.1) * (b + 0.1)))));
     }
     for (int c = 0; c < options.tangent; ++c) appendMode(identity_, r * 6 / std::sqrt(1.0 + c));
+    if (options.personShare < 1) personShare_.assign(static_cast<size_t>(k), options.personShare);
     if (options.spherical) {
       if (options.slack)
         appendMode(identity_, r * 0.5);

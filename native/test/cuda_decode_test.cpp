@@ -27,6 +27,8 @@ template <class T>
 cuda::DeviceMemory onDevice(const std::vector<T>& values) {
   cuda::DeviceMemory memory(std::max<size_t>(1, values.size() * sizeof(T)));
   cuda::check(cudaMemcpy(memory.data(), values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice), "copying");
+  // Pageable memory may still be on its way, and other streams do not wait for it.
+  cuda::check(cudaDeviceSynchronize(), "copying");
   return memory;
 }
 

@@ -1,6 +1,6 @@
 // The CUDA backend whole, on a machine's devices: what it decodes and fits beside what the CPU does. Compiled twice: for the
 // shim, and for a machine with a GPU.
-// Under sanitizers: decode
+// Under sanitizers: decode again
 #include <algorithm>
 #include <cmath>
 #include <future>
@@ -123,6 +123,91 @@ CASE(fits_as_the_cpu_does) {
   }
   CHECK_AT_MOST(off, kFits / 1000.0 + 1);
   note("worst relative difference of a cost ", worst, ", beyond 1e-4: ", off, " of ", kFits);
+}
+
+// What was launched before is launched as a graph: the same bits, also of another batch in between.
+CASE(the_same_call_again_has_the_same_bits) {
+  SyntheticModelOptions options;
+  options.tangent = 12;
+  options.expressions = 6;
+  Scene scene(options, 40, true);
+  std::vector<Observation> observations;
+  for (int i = 0; i < 10; ++i) {
+    View view;
+    view.noise = 1;
+    observations.push_back(scene.observation(scene.draw(view), view));
+  }
+  const std::vector<Observation> others(observations.rbegin(), observations.rend());
+  const auto backend = cuda::makeBackend(cuda::findDevices().usable, makeCpu(), 1000);
+  const auto first = fitOn(*backend, scene, observations, {}, false);
+  for (int round = 0; round < 12; ++round) {
+    const auto again = fitOn(*backend, scene, round % 4 == 3 ? others : observations, {}, false);
+    for (size_t i = 0; i < observations.size(); ++i)
+      CHECK(sameFit(*again, round % 4 == 3 ? observations.size() - 1 - i : i, *first, i));
+  }
+}
+
+// Information and shift relative to the prior's, beside the CPU's in double precision; nothing where a fit fails.
+CASE(posteriors_are_those_of_the_cpu) {
+  SyntheticModelOptions model;
+  model.tangent = 30;
+  model.expressions = 12;
+  model.withinIdentity = 6;
+  model.personShare = 0.6f;
+  for (const bool correlated : {false, true}) {
+    model.correlated = correlated;
+    Scene scene(model, 68, true);
+    std::vector<Observation> observations;
+    for (int i = 0; i < kFits; ++i) {
+      View view;
+      view.yaw = scene.random.uniform(-40, 40);
+      view.noise = i % 9 == 8 ? 0.02 : 1.5;  // the last is solved by the CPU
+      Observation o = scene.observation(scene.draw(view), view);
+      if (i % 3 == 1) o.problem.focal = kUnknown;
+      if (i % 7 == 3) o.points.assign(o.points.size(), kUnknown);
+      observations.push_back(o);
+    }
+    const auto cpu = makeCpu();
+    const auto backend = cuda::makeBackend(cuda::findDevices().usable, cpu, 1000);
+    FitOptions options;
+    options.posterior = true;
+    options.costTolerance = 1e-8;
+    const auto expected = makeBatch(scene, observations, options, false);
+    expected->precise = true;
+    run(*cpu, expected);
+    const auto actual = fitOn(*backend, scene, observations, options, false);
+    const int d = model.tangent;
+    const size_t size = actual->arraysPerFit(), triangle = packedTriangle(d);
+    double worst = 0, worstShift = 0;
+    int failed = 0, informed = 0;
+    for (size_t i = 0; i < observations.size(); ++i) {
+      const Scope scope("general prior ", correlated, ", face ", i);
+      const float *a = actual->arrays.data() + (i + 1) * size - triangle - d,
+                  *e = expected->arrays.data() + (i + 1) * size - triangle - d;
+      CHECK_EQUAL(actual->records[i * kRecordSize + kRecordFailure],
+                  expected->records[i * kRecordSize + kRecordFailure]);
+      if (expected->records[i * kRecordSize + kRecordFailure] != 0) {
+        ++failed;
+        CHECK(std::all_of(a, a + triangle + d, [](float value) { return value == 0; }));
+        continue;
+      }
+      // 1 + S is what the fused posterior of this face alone goes by.
+      std::vector<double> spread;
+      for (int r = 0; r < d; ++r) spread.push_back(std::sqrt(1 + static_cast<double>(e[packedTriangle(r) + r])));
+      size_t at = 0;
+      for (int r = 0; r < d; ++r)
+        for (int c = 0; c <= r; ++c, ++at)
+          worst = std::max(worst, std::fabs(static_cast<double>(a[at]) - e[at]) / (spread[r] * spread[c]));
+      for (int c = 0; c < d; ++c, ++at)
+        worstShift = std::max(worstShift, std::fabs(static_cast<double>(a[at]) - e[at]) / spread[c]);
+      informed += spread[0] > 1.2;
+    }
+    note("worst difference of the information ", worst, ", of the shift ", worstShift);
+    CHECK_EQUAL(failed, (kFits + 3) / 7);
+    CHECK_AT_MOST(worst, 5e-3);
+    CHECK_AT_MOST(worstShift, 1e-2);
+    CHECK(informed > kFits / 2);
+  }
 }
 
 int main(int argc, char** argv) {

@@ -36,6 +36,8 @@ enum class Action : int {
   kValue,       // what it costs by another objective
   kStep,        // to a trial, and look at that
   kCovariance,  // of the identity
+  kLinearise,  // the current state anew, and no more
+  kInformation,  // on the identity, for its posterior
   kWeigh,       // report the weights, then drop the nuisances
   kReport,      // all else
   kGiveUp,      // single precision does not do
@@ -50,6 +52,8 @@ enum class Stage : int {
   kReached,
   kLinearised,
   kMeasured,
+  kRelinearised,
+  kInformed,
   kWeighed,
   kDropped,
   kPosed
@@ -58,6 +62,9 @@ enum class Stage : int {
 template <int kThreads>
 struct FitMemory {
   static constexpr int kWarps = kThreads / 32, kMostSums = 5;
+  // Groups of 32 columns: as many as a system may have.
+  static constexpr int kColumnGroups = kThreads == kSmallBlock ? 6 : 8;
+  static_assert(!tilesFit(32 * kColumnGroups + 1, kThreads));
   FitTask task;
   StartRecord start;
   DeviceState states[2];
@@ -80,6 +87,7 @@ struct FitMemory {
   int furtherSteps;   // by the factors in hand, the one that is being made included
   int poseSteps;      // without the nuisances
   int votes[kWarps];
+  float inversePivots[32 * kColumnGroups];  // of the factor
 };
 
 template <int kBlockThreads, bool kOfImage>
@@ -88,9 +96,7 @@ struct FitBlock {
   static constexpr bool kImage = kOfImage;
   static constexpr int kDimensions = kImage ? 2 : 3;
   using Memory = FitMemory<kThreads>;
-  // Groups of 32 columns: as many as a system may have.
-  static constexpr int kColumnGroups = kThreads == kSmallBlock ? 6 : 8;
-  static_assert(!tilesFit(32 * kColumnGroups + 1, kThreads));
+  static constexpr int kColumnGroups = Memory::kColumnGroups;
   static constexpr int kMemoryFloats = (sizeof(Memory) + 15) / 16 * 4;
 
   __device__ static Memory& memory() {
@@ -120,7 +126,7 @@ struct FitBlock {
   __device__ static float* step() { return arrays() + plan().step; }
   __device__ static float* gradient() { return arrays() + plan().gradient; }
   __device__ static float* diagonal() { return arrays() + plan().diagonal; }
-  __device__ static float* inversePivots() { return arrays() + plan().inversePivots; }
+  __device__ static float* inversePivots() { return memory().inversePivots; }
   __device__ static float* triangle() { return arrays() + plan().triangle; }
   __device__ static BoxArrays box() { return BoxArrays(arrays() + plan().box, columns().expressions); }
 

@@ -61,8 +61,7 @@ __device__ bool solveBox(float* system, int n, bool again, const BoxArrays& box,
   __syncthreads();
   Pivoting pivoting{n + 1};
   for (int round = 0; round < mostRounds(n); ++round) {
-    const auto free = [&](int k) { return box.state[k] == kFree; };
-    if (!sweep<kThreads>(system, n + 1, n, free, box.swept, box.room)) return false;
+    if (!sweep<kThreads, kExpressionNumbers>({system, n + 1, n, box.state, box.swept, box.room})) return false;
     __syncthreads();
     const int state = mine ? box.state[i] : static_cast<int>(kFree);
     if (mine) {

@@ -22,7 +22,7 @@ class Course {
     if (memory_.start.failure != FitFailure::kNone)
       go(Stage::kWeighed, Action::kWeigh);
     else if (memory_.start.noise.blur > kSinglePrecisionBlur)
-      memory_.action = Action::kGiveUp;
+      giveUp();
     else
       go(Stage::kStart, Action::kLook);
   }
@@ -42,11 +42,15 @@ class Course {
         return solved ? judge() : notSolved();
       case Stage::kReached:
         descent_.value = memory_.cost;
-        return step(Stage::kLinearised);
+        return linearise(Stage::kLinearised);
       case Stage::kLinearised:
         return measure();
       case Stage::kMeasured:
         return weigh();
+      case Stage::kRelinearised:
+        return inform();
+      case Stage::kInformed:
+        return solved ? go(Stage::kWeighed, Action::kWeigh) : giveUp();
       case Stage::kWeighed:
         return settle();
       case Stage::kDropped:
@@ -85,10 +89,10 @@ class Course {
     step();
   }
 
-  __device__ void step(Stage stage = Stage::kTried) {
+  __device__ void step() {
     memory_.unknowns = memory_.coarse ? Unknowns::kCoarse : Unknowns::kAll;
     memory_.factoredDamping = descent_.damping;
-    go(stage, Action::kStep);
+    go(Stage::kTried, Action::kStep);
   }
 
   // After a system that was not positive definite.
@@ -97,7 +101,7 @@ class Course {
     if (dampHarder(&descent_))
       step();
     else
-      memory_.action = Action::kGiveUp;
+      giveUp();
   }
 
   // Whether the trial is accepted, and whether that ends the iteration.
@@ -152,10 +156,21 @@ class Course {
 
   __device__ void weigh() {
     memory_.solution.finalCost = descent_.value;
-    if (isfinite(descent_.value) && isfinite(memory_.solution.uncertainty))
-      go(Stage::kWeighed, Action::kWeigh);
-    else
-      memory_.action = Action::kGiveUp;
+    if (!isfinite(descent_.value) || !isfinite(memory_.solution.uncertainty)) return giveUp();
+    if (!Block::options().posterior) return go(Stage::kWeighed, Action::kWeigh);
+    // Of the optimum itself: the last step may have been by an older matrix.
+    linearise(Stage::kRelinearised);
+  }
+
+  __device__ void inform() {
+    memory_.unknowns = Unknowns::kIdentityLast;
+    go(Stage::kInformed, Action::kInformation);
+  }
+
+  __device__ void linearise(Stage stage) {
+    memory_.unknowns = Unknowns::kAll;
+    memory_.linearised = 0;
+    go(stage, Action::kLinearise);
   }
 
   // Without the nuisances: they have been dropped by now.
@@ -183,6 +198,8 @@ class Course {
     else
       report();
   }
+
+  __device__ void giveUp() { memory_.action = Action::kGiveUp; }
 
   __device__ void report() { memory_.action = Action::kReport; }
 

@@ -105,14 +105,9 @@ __device__ __noinline__ void substituteForward() {
   __syncthreads();
 }
 
-// What a further step of all unknowns goes by, in place of a new elimination.
+// What a further step goes by in place of a new elimination, once it is known what the rows of the Jacobian are made of.
 template <class Block>
 __device__ __forceinline__ void renewGradient() {
-  differentiateLandmarks<Block>();
-  __syncthreads();
-  fillRowTable<Block>();
-  fillPriorGradient<Block>();
-  __syncthreads();
   fillSlopes<Block>();
   __syncthreads();
   findGradient<Block>();

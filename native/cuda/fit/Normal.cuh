@@ -32,6 +32,7 @@ __device__ __noinline__ void fillRowTable() {
   const DeviceState& state = memory.states[memory.current];
   const double inverseRadius = Block::model().inverseRadius;
   const int stride = Block::plan().landmarkStride;
+#pragma unroll 1
   for (int row = Block::thread(); row < Block::kDimensions * memory.activeCount; row += Block::kThreads) {
     const int i = row / Block::kDimensions, a = row - i * Block::kDimensions;
     double turned[3];
@@ -58,6 +59,16 @@ __device__ __noinline__ void fillRowTable() {
   }
 }
 
+template <class Block>
+__device__ __forceinline__ bool isAtBound(int expression, float value) {
+  const float* bounds = Block::model().expressionBounds + 2 * expression;
+  return Block::options().boundExpression && (value <= bounds[0] || value >= bounds[1]);
+}
+
+// The precision of what is known: so high that eliminating it takes nothing from the others that single precision sees.
+// Expressions at their bounds are, where the information on the identity is asked for.
+constexpr double kKnown = 1e20;
+
 // The prior's part of what an unknown has on the diagonal and in the gradient.
 struct PriorSlope {
   double precision, slope;
@@ -78,7 +89,8 @@ __device__ __forceinline__ PriorSlope priorSlope(int unknown) {
   if (unknown >= columns.expression) {
     const int e = unknown - columns.expression;
     const double stddev = static_cast<double>(model.expressionStddev[e]);
-    const double precision = options.expressionPrior / (stddev * stddev);
+    const bool known = memory.stage == Stage::kRelinearised && isAtBound<Block>(e, x[unknown]);
+    const double precision = known ? kKnown : options.expressionPrior / (stddev * stddev);
     return {precision, precision * (value - static_cast<double>(model.expressionMean[e]))};
   }
   if (unknown < columns.pose) return {1, value};
@@ -90,23 +102,15 @@ __device__ __forceinline__ PriorSlope priorSlope(int unknown) {
   return {precision, precision * (memory.states[memory.current].pose.camera.logFocal - freedom.focalPrior)};
 }
 
-// The prior's part of the diagonal and of the gradient, in the system's columns.
+// The prior's part of the diagonal and of the gradient, in the system's columns; of a further step, the gradient's alone.
 template <class Block>
 __device__ __noinline__ void fillPrior() {
   const FitSystem system = Block::system();
   for (int c = Block::thread(); c < system.count; c += Block::kThreads) {
     const PriorSlope prior = priorSlope<Block>(system.unknown(c));
-    Block::diagonal()[c] = static_cast<float>(prior.precision);
+    if (Block::memory().furtherSteps == 0) Block::diagonal()[c] = static_cast<float>(prior.precision);
     Block::gradient()[c] = static_cast<float>(prior.slope);
   }
-}
-
-// The gradient's alone.
-template <class Block>
-__device__ __noinline__ void fillPriorGradient() {
-  const FitSystem system = Block::system();
-  for (int c = Block::thread(); c < system.count; c += Block::kThreads)
-    Block::gradient()[c] = static_cast<float>(priorSlope<Block>(system.unknown(c)).slope);
 }
 
 // Active landmarks whose rows of the Jacobian are in shared memory at a time: about as many each time.
@@ -185,13 +189,12 @@ template <class Block>
 __device__ __forceinline__ void formNormal(const TilePlace& place, Tile& tile) {
   const auto& memory = Block::memory();
   const int chunk = landmarksAtOnce<Block>();
-  tile.clear();
-  if (Block::model().priorPrecision && place.any) addPrecision<Block>(place, tile);
+  if (Block::model().priorPrecision && place.any()) addPrecision<Block>(place, tile);
   for (int first = 0; first < memory.activeCount; first += chunk) {
     fillRows<Block>(first, chunk);
     __syncthreads();
     const int count = first + chunk < memory.activeCount ? chunk : memory.activeCount - first;
-    if (place.any)
+    if (place.any())
       tile.addProducts<false>(place, Block::rows(), kTile * tilesOf(Block::system().count), count * Block::kDimensions);
     __syncthreads();
   }
@@ -209,7 +212,7 @@ __device__ __forceinline__ void formNormal(const TilePlace& place, Tile& tile) {
     gradient[column] = entry;
   });
   if (memory.unknowns == Unknowns::kPose) return;
-  if (place.any) tile.store(place, Block::normal(), Block::normalStride());
+  if (place.any()) tile.store(place, Block::normal(), Block::normalStride());
   if (Block::thread() == 0) Block::memory().linearised = 1;
 }
 
@@ -242,7 +245,7 @@ template <class Block>
 __device__ __forceinline__ void storeRemainder(const FitSystem& system, const TilePlace& place, Tile& tile,
                                                float* triangle) {
   const int before = system.eliminated, n = system.count - before, residual = residualColumn(system.count);
-  if (place.any && place.column + kTile > before) {
+  if (place.any() && place.column + kTile > before) {
     tile.forRows(place, [&](const float (&entries)[kTile], int row) {
       if (row >= system.count && row != residual) return;
       const float sign = row == residual ? -1 : 1;
@@ -260,19 +263,22 @@ __device__ __forceinline__ void storeRemainder(const FitSystem& system, const Ti
 // The damped normal equations, eliminated but for the unknowns that come last, whose triangle goes to `triangle` or, of
 // the identity, to `rows`; false where they are not positive definite. They are made where they have not been yet, those
 // of the pose alone always; with the identity last they are those made last, without damping. The system is asked for
-// again where it is needed: beside a tile there are no registers to keep it in.
+// again where it is needed: beside a tile there are no registers to keep it in. Where no more than a linearisation is
+// asked for, that is all.
 template <class Block>
 __device__ __forceinline__ bool eliminate() {
   auto& memory = Block::memory();
   const TilePlace place = tilePlace(Block::thread(), tilesOf(Block::system().count));
   Tile tile;
+  tile.clear();  // on every path: else its registers would count as taken all through the kernel
   if (memory.unknowns == Unknowns::kIdentityLast) {
-    if (place.any) loadIdentityLast<Block>(Block::system(), place, tile);
+    if (place.any()) loadIdentityLast<Block>(Block::system(), place, tile);
   } else {
     if (memory.unknowns == Unknowns::kPose || !memory.linearised)
       formNormal<Block>(place, tile);
-    else if (place.any)
+    else if (place.any())
       tile.load(place, Block::normal(), Block::normalStride());
+    if (memory.action == Action::kLinearise) return true;
     const float damping = static_cast<float>(memory.descent.damping);
     tile.forDiagonal(place, [&](float& entry, int) { entry *= 1 + damping; });
   }

@@ -20,7 +20,7 @@ __device__ __noinline__ void pullIdentity() {
   __syncthreads();
 }
 
-// What of the state in question follows from its latents and its pose; keeps the identity in its chart.
+// What of the state in question follows from its latents, their pull known, and its pose; keeps the identity in its chart.
 template <class Block>
 __device__ __noinline__ void refresh() {
   auto& memory = Block::memory();
@@ -28,9 +28,9 @@ __device__ __noinline__ void refresh() {
   const FitColumns& columns = Block::columns();
   const DeviceFitModel& model = Block::model();
   float* x = Block::latents(which);
-  if (model.priorPrecision) pullIdentity<Block>();
   double* pull = Block::pull(which);
   double sums[3] = {0, 0, 0};  // |v|^2, v^T C^-1 v, half the other squares
+#pragma unroll 1
   for (int c = Block::thread(); c < columns.count; c += Block::kThreads) {
     const double value = static_cast<double>(x[c]);
     if (c < columns.identities) {
@@ -71,9 +71,16 @@ __device__ __noinline__ void refresh() {
 
 // Part of a landmark's row of the basis times the latents.
 __device__ inline float basisProduct(const float* __restrict__ column, int step, const float* x, int first, int last) {
+  constexpr int kAtOnce = 16;  // on their way together, and the last ones as well
   float sum = 0;
-#pragma unroll 16
-  for (int c = first; c < last; ++c) sum += column[c * step] * x[c];
+#pragma unroll 1
+  for (int c = first; c < last; c += kAtOnce) {
+    float from[kAtOnce];
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) from[k] = c + k < last ? column[(c + k) * step] : 0;
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) sum += from[k] * (c + k < last ? x[c + k] : 0);
+  }
   return sum;
 }
 
@@ -88,12 +95,13 @@ __device__ __noinline__ void evaluate() {
   const float* x = Block::latents(which);
   const int count = Block::memory().activeCount, stride = Block::plan().landmarkStride;
   // Of every landmark and axis, the point in model space takes the place of what it turns to.
+#pragma unroll 1
   for (int row = Block::thread(); row < 3 * count; row += Block::kThreads) {
     const int axis = row / count, i = row - axis * count, from = axis * stride + Block::active()[i];
     const float* column = task.columnBasis + from;
     const float identity = basisProduct(column, 3 * stride, x, 0, columns.identities);
-    const float linear = basisProduct(column, 3 * stride, x, columns.identities, columns.pose) +
-                         basisProduct(column, 3 * stride, x, columns.expression, columns.count);
+    // The pose's columns are zero.
+    const float linear = basisProduct(column, 3 * stride, x, columns.identities, columns.count);
     to.identityPart[axis * stride + i] = identity;
     to.turned[axis * stride + i] = static_cast<double>(task.mean[from]) +
                                    state.chart.cosine * static_cast<double>(task.slack[from]) +
@@ -101,6 +109,7 @@ __device__ __noinline__ void evaluate() {
   }
   __syncthreads();
   bool valid = true;
+#pragma unroll 1
   for (int i = Block::thread(); i < count; i += Block::kThreads) {
     double shape[3], seen[3], turned[3], r[3];
     Block::gather(to.turned, i, shape);

@@ -15,7 +15,7 @@ __device__ __noinline__ void findUncertainty() {
   float* room = information + triangleSize(d + 1);
   int* swept = reinterpret_cast<int*>(room + 2 * d);
   for (int i = thread; i < d; i += Block::kThreads) swept[i] = 0;
-  if (!sweep<Block::kThreads>(information, d, d, [](int) { return true; }, swept, room)) return;
+  if (!sweep<Block::kThreads, kIdentityNumbers>({information, d, d, nullptr, swept, room})) return;
   double sums[1] = {0};
   for (int i = thread; i < d; i += Block::kThreads) sums[0] -= static_cast<double>(information[packed(i, i)]);
   Block::sumOnce(sums, [&](const double* trace) {
@@ -49,17 +49,38 @@ struct ReportArrays {
   float* expression;
   float* residuals;
   float* weights;
+  float* information;  // where there is a posterior: [D(D+1)/2], and
+  float* shift;  // [D] after it
 
   __device__ ReportArrays(const FitTask& task, int problem) {
     const DeviceFitModel& model = task.model;
-    const long long size = model.identityCount + model.tangentCount + model.expressionCount + 2 * model.landmarkCount;
+    const long long size = reportedSize(model, task.batch.options);
     identity = task.batch.arrays + problem * size;
     embedding = identity + model.identityCount;
     expression = embedding + model.tangentCount;
     residuals = expression + model.expressionCount;
     weights = residuals + model.landmarkCount;
+    information = weights + model.landmarkCount;
+    shift = information + triangleSize(model.tangentCount);
   }
 };
+
+// For the posterior, from what is left when all but v are eliminated: the information on v, and v.
+template <class Block>
+__device__ __noinline__ void reportInformation() {
+  const auto& memory = Block::memory();
+  const ReportArrays to(Block::task(), memory.problem);
+  const int d = Block::columns().identities;
+  for (int i = Block::thread(); i < triangleSize(d); i += Block::kThreads) to.information[i] = Block::rows()[i];
+  for (int i = Block::thread(); i < d; i += Block::kThreads) to.shift[i] = Block::latents(memory.current)[i];
+}
+
+// Where there is none.
+template <class Block>
+__device__ __forceinline__ void reportNoInformation(const ReportArrays& to) {
+  const int d = Block::columns().identities;
+  for (int i = Block::thread(); i < triangleSize(d) + d; i += Block::kThreads) to.information[i] = 0;
+}
 
 // The weights are the likelihood's; all else is of the face that is reported, without its nuisances.
 template <class Block>
@@ -69,7 +90,10 @@ __device__ __noinline__ void reportWeights() {
   const DeviceFitModel& model = Block::model();
   for (int i = Block::thread(); i < 2 * model.landmarkCount; i += Block::kThreads) to.residuals[i] = NAN;
   __syncthreads();
-  if (memory.solution.failure != FitFailure::kNone) return;
+  if (memory.solution.failure != FitFailure::kNone) {
+    if (Block::options().posterior) reportNoInformation<Block>(to);
+    return;
+  }
   const RobustLoss loss = Block::options().loss;
   const double nu = Block::options().degreesOfFreedom, full = robustWeight(loss, nu, Block::kDimensions, 0);
   const double* squared = Block::evaluation(memory.current).squared;

@@ -93,14 +93,18 @@ __device__ __noinline__ void clear() {
 template <class Block>
 __device__ __forceinline__ bool solve() {
   const auto& memory = Block::memory();
+  if (memory.furtherSteps > 0 || memory.unknowns == Unknowns::kPose || !memory.linearised) differentiate<Block>();
   if (memory.furtherSteps > 0) {
     renewGradient<Block>();
   } else {
-    if (memory.unknowns == Unknowns::kPose || !memory.linearised) linearise<Block>();
     if (!eliminate<Block>()) return false;
+    if (memory.action == Action::kLinearise) return true;
   }
-  if (memory.action == Action::kCovariance) {
-    findUncertainty<Block>();
+  if (memory.unknowns == Unknowns::kIdentityLast) {
+    if (memory.action == Action::kCovariance)
+      findUncertainty<Block>();
+    else
+      reportInformation<Block>();
     return true;
   }
   if (Block::columns().expressions > 0 && !solveExpression<Block>()) return false;
@@ -114,6 +118,7 @@ __device__ __forceinline__ bool solve() {
 template <class Block>
 __device__ __forceinline__ void look() {
   if (Block::memory().action != Action::kValue) {
+    if (Block::model().priorPrecision) pullIdentity<Block>();
     refresh<Block>();
     evaluate<Block>();
   }
@@ -153,7 +158,7 @@ __global__ void __launch_bounds__(kThreads, kSmallBlock * 2 / kThreads)
       gatherLandmarks<Block>();
     }
     while (memory.action < Action::kReport) {
-      if ((memory.action == Action::kStep || memory.action == Action::kCovariance) && !solve<Block>()) {
+      if (memory.action >= Action::kStep && memory.action <= Action::kInformation && !solve<Block>()) {
         advance<Block>(false);
         continue;
       }

@@ -99,6 +99,7 @@ __device__ __noinline__ void movePoseAlongStep() {
   const float* step = Block::step();
   const int tiles = tilesOf(system.count), residual = residualColumn(system.count);
   double sums[5] = {0, 0, 0, 0, 0};  // |s_v|^2, g s, s D s, |y|^2, the expressions' part
+#pragma unroll 1
   for (int i = Block::thread(); i < system.count; i += Block::kThreads) {
     const double s = static_cast<double>(step[i]);
     if (i < system.identities) sums[0] += s * s;
@@ -149,7 +150,7 @@ __device__ __noinline__ void moveLatentsAlongStep() {
 
 // The landmarks' and the prior's part in the normal equations of the current state.
 template <class Block>
-__device__ __forceinline__ void linearise() {
+__device__ __forceinline__ void differentiate() {
   differentiateLandmarks<Block>();
   fillPrior<Block>();
   __syncthreads();

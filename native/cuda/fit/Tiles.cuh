@@ -17,13 +17,14 @@ __device__ __forceinline__ int slot(int column) { return column ^ ((column >> 3)
 // The tile of a thread. Tiles are counted column by column, so that whole warps are done early in a factorisation.
 struct TilePlace {
   int row, column;  // of its first entry
-  bool any;  // there are more threads than tiles
+  // There are more threads than tiles.
+  __device__ __forceinline__ bool any() const { return row >= 0; }
 };
 
 __device__ inline TilePlace tilePlace(int thread, int tiles) {
   int column = 0, left = thread;
   while (column < tiles && left >= tiles - column) left -= tiles - column++;
-  return {kTile * (column + left), kTile * column, column < tiles};
+  return {column < tiles ? kTile * (column + left) : -1, kTile * column};
 }
 
 __device__ __forceinline__ float4 load4(const float* from) { return *reinterpret_cast<const float4*>(from); }
@@ -31,13 +32,8 @@ __device__ __forceinline__ void store4(float* to, float a, float b, float c, flo
   *reinterpret_cast<float4*>(to) = make_float4(a, b, c, d);
 }
 
-// Rows whose products are added at a time: of two, the second's numbers are on their way while the first's are used. Of
-// Blackwell's registers there are none left for that.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
-constexpr int kRowsAtOnce = 1;
-#else
+// Rows whose products are added at a time: the second's numbers are on their way while the first's are used.
 constexpr int kRowsAtOnce = 2;
-#endif
 
 struct Tile {
   float at[kTile][kTile];
@@ -55,15 +51,16 @@ struct Tile {
     const float* left[2] = {rows + slot(place.row), rows + slot(place.row + 4)};
     const float* right[2] = {rows + slot(place.column), rows + slot(place.column + 4)};
 #pragma unroll kRowsAtOnce
-    for (int k = 0; k < count; ++k) {
-      const float4 a0 = load4(left[0] + k * stride), a1 = load4(left[1] + k * stride);
+    for (const float* const end = left[0] + count * stride; left[0] != end;) {
+      const float4 a0 = load4(left[0]), a1 = load4(left[1]);
       const float a[kTile] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
-      const float4 b0 = load4(right[0] + k * stride), b1 = load4(right[1] + k * stride);
+      const float4 b0 = load4(right[0]), b1 = load4(right[1]);
       const float b[kTile] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
 #pragma unroll
       for (int r = 0; r < kTile; ++r)
 #pragma unroll
         for (int c = 0; c < kTile; ++c) at[r][c] += (kSubtract ? -a[r] : a[r]) * b[c];
+      for (int half = 0; half < 2; ++half) left[half] += stride, right[half] += stride;
     }
   }
 
@@ -105,14 +102,14 @@ struct Tile {
   // Calls body(entry, column) for the diagonal's, where the tile stands on it.
   template <class Body>
   __device__ __forceinline__ void forDiagonal(const TilePlace& place, Body body) {
-    if (!place.any || place.row != place.column) return;
+    if (place.row != place.column) return;
 #pragma unroll
     for (int r = 0; r < kTile; ++r) body(at[r][r], place.row + r);
   }
   // Calls body(entry, column) for the right-hand side's, where the tile holds them.
   template <class Body>
   __device__ __forceinline__ void forResidual(const TilePlace& place, int residual, Body body) {
-    if (!place.any || place.row != residual) return;
+    if (place.row != residual) return;
 #pragma unroll
     for (int c = 0; c < kTile; ++c) body(at[0][c], place.column + c);
   }
@@ -151,16 +148,17 @@ __device__ __forceinline__ void factorPanel(int thread, int number, float* panel
       if (thread == 0) *positive = 0;
       return;
     }
-    const float inverse = inverseRoot(pivot);
+    // The next pivot waits for what is subtracted, and that for no root: rows are scaled when nobody waits for them.
+    const float inverse = inverseRoot(pivot), squared = inverse * inverse;
     if (thread == 0) inversePivots[k] = inverse;
-    x[k] *= inverse;
-    y[k] *= inverse;
 #pragma unroll
     for (int q = k + 1; q < kTile; ++q) {
-      const float factor = __shfl_sync(kAllLanes, x[k], q);
+      const float factor = __shfl_sync(kAllLanes, x[k], q) * squared;
       x[q] -= factor * x[k];
       y[q] -= factor * y[k];
     }
+    x[k] *= inverse;
+    y[k] *= inverse;
   }
 #pragma unroll
   for (int k = 0; k < kTile; ++k) {
@@ -170,23 +168,23 @@ __device__ __forceinline__ void factorPanel(int thread, int number, float* panel
   }
 }
 
-// The tiles' matrix = U^T U for the first `eliminated` columns, whose rows of U go to `panels`; what remains of the other
+// The tiles' matrix = U^T U for the first `eliminated` columns, whose rows of U go to panel after `panel`; what remains of the other
 // columns stays in the tiles. False where a pivot is not positive. Uniform; a barrier must stand before it, and another
-// before `panels` is used for anything else.
+// before they are used for anything else.
 __device__ __forceinline__ bool factorTiles(int thread, const TilePlace& place, int tiles, int eliminated, Tile& tile,
-                                            float* panels, float* inversePivots, int* positive) {
+                                            float* panel, float* inversePivots, int* positive) {
   if (thread == 0) *positive = 1;
   for (int p = 0; kTile * p < eliminated; ++p) {
     const int width = eliminated - kTile * p < kTile ? eliminated - kTile * p : kTile;
     const int stride = panelStride(tiles, p);
-    float* panel = panels + panelStart(tiles, p);
-    if (place.any && place.column == kTile * p) tile.storePanel(place, panel, stride);
+    if (place.any() && place.column == kTile * p) tile.storePanel(place, panel, stride);
     __syncthreads();
     factorPanel(thread, p, panel, stride, kTile * (tiles - p), width, inversePivots + kTile * p, positive);
     __syncthreads();
     if (!*positive) return false;
-    if (place.any && place.column + kTile > kTile * p + width)
+    if (place.any() && place.column + kTile > kTile * p + width)
       tile.addProducts<true>(place, panel - kTile * p, stride, width);
+    panel += kTile * stride;
   }
   return true;
 }
