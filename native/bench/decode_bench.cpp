@@ -74,8 +74,10 @@ void benchKernels(Json& json, const FaceModel& model, const std::vector<int>& ba
     };
     for (const CpuKernels* kernels : cpuKernels()) {
       if (kernels == &kPortableKernels && cpuKernels().size() > 1) continue;
-      const DecodeFunction decode = kernels->decodeOnTiles ? kernels->decodeOnTiles : kernels->decode;
-      AlignedBuffer<float> scratch(decodeScratch(basis, 256));
+      const bool onTiles = kernels->decodeOnTiles != nullptr;
+      const DecodeFunction decode = onTiles ? kernels->decodeOnTiles : kernels->decode;
+      const DecodeMirroredFunction decodeMirrored = onTiles ? kernels->decodeMirroredOnTiles : kernels->decodeMirrored;
+      AlignedBuffer<float> scratch(std::max(decodeScratch(basis, 256), decodeScratch(mirrored, 256)));
       for (const bool stream : {false, true}) {
         faces.stream = stream;
         const Times times = timeDecoding(runs, batch, basis.panelCount, [&](int panel, int end, int face, int last) {
@@ -83,11 +85,15 @@ void benchKernels(Json& json, const FaceModel& model, const std::vector<int>& ba
         });
         report(*kernels, stream ? "streaming" : "plain", times, static_cast<double>(size) * basis.columnCount);
       }
-      const Times times = timeDecoding(runs, batch, mirrored.panelCount, [&](int panel, int end, int face, int last) {
-        kernels->decodeMirrored(mirrored, faces, panel, end, face, last);
-      });
-      report(*kernels, "both sides", times,
-             static_cast<double>(batch) * mirrored.panelCount * MirroredBasis::kRow * mirrored.rowCount());
+      for (const bool stream : {false, true}) {
+        if (stream && !onTiles) continue;  // on vectors they do not stream
+        faces.stream = stream;
+        const Times times = timeDecoding(runs, batch, mirrored.panelCount, [&](int panel, int end, int face, int last) {
+          decodeMirrored(mirrored, faces, panel, end, face, last, scratch.data());
+        });
+        report(*kernels, stream ? "both sides, streaming" : "both sides", times,
+               static_cast<double>(batch) * mirrored.panelCount * MirroredBasis::kRow * mirrored.rowCount());
+      }
     }
   }
   json.close(']');

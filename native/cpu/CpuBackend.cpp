@@ -15,7 +15,7 @@ namespace {
 // Faces decoded together: their coefficients and 16 panels fit into the second-level cache, the basis is read once for
 // them, and on tiles it is split once for them.
 constexpr int kFaceBlock = 256;
-constexpr int kPanelBlock = 64;       // 1,024 points
+constexpr int kPanelBlock = 64;       // 1,024 points, or pairs of them
 constexpr int kNormalFaces = 4;       // faces a task decodes when normals follow, all points of each
 constexpr int kTileNormalFaces = 16;  // likewise, on tiles
 
@@ -36,10 +36,8 @@ bool isDecodedOnTiles(const DecodeBatch& batch, const CpuKernels& kernels) {
   return kernels.decodeOnTiles && batch.basis().isHalf() && batch.precision != DecodePrecision::kExact;
 }
 
-// Whether the sides of faces may be decoded together. Tiles have arithmetic to spare: there the stores are what counts.
-bool mayBeMirrored(const DecodeBatch& batch, const CpuKernels& kernels) {
-  return !batch.scheme && !isDecodedOnTiles(batch, kernels);
-}
+// Whether the sides of faces may be decoded together: only the mesh has them, not points of it.
+bool mayBeMirrored(const DecodeBatch& batch) { return !batch.scheme; }
 
 // How a batch is decoded, and in which tasks.
 struct DecodePlan {
@@ -48,17 +46,19 @@ struct DecodePlan {
   const MirroredBasis* mirrored;  // null: `decode` it is
   bool stream;
   int panelCount, faceBlock, panelBlock, panelTasks, taskCount;
+  size_t scratch = 0;
 
   DecodePlan(const DecodeBatch& batch, const CpuKernels& kernels, int threads) {
     const DecodeBasis& basis = batch.basis();
     const bool normals = batch.normals.size() > 0, onTiles = isDecodedOnTiles(batch, kernels);
     const size_t bytes = static_cast<size_t>(batch.count) * basis.pointCount * 3 * sizeof(float);
-    decode = !onTiles                                    ? kernels.decode
-             : batch.precision == DecodePrecision::kFast ? kernels.decodeOnTilesFast
-                                                         : kernels.decodeOnTiles;
+    const auto chosen = [&](auto onVectors, auto standard, auto fast) {
+      return !onTiles ? onVectors : batch.precision == DecodePrecision::kFast ? fast : standard;
+    };
+    decode = chosen(kernels.decode, kernels.decodeOnTiles, kernels.decodeOnTilesFast);
+    decodeMirrored = chosen(kernels.decodeMirrored, kernels.decodeMirroredOnTiles, kernels.decodeMirroredOnTilesFast);
     stream = onTiles && bytes > kStreamedBytes && !normals;  // normals read what was written
-    mirrored = mayBeMirrored(batch, kernels) ? batch.model->mirroredBasis() : nullptr;
-    decodeMirrored = kernels.decodeMirrored;
+    mirrored = mayBeMirrored(batch) ? batch.model->mirroredBasis() : nullptr;
     panelCount = mirrored ? mirrored->panelCount : basis.panelCount;
     const int panels = panelCount;
     if (normals) {
@@ -72,6 +72,10 @@ struct DecodePlan {
     }
     panelTasks = panels == 0 ? 0 : (panels + panelBlock - 1) / panelBlock;
     taskCount = tasks(batch.count, panels);
+    if (!mirrored)
+      scratch = decodeScratch(basis, faceBlock);
+    else if (onTiles)
+      scratch = decodeScratch(*mirrored, faceBlock);
   }
 
   int tasks(int count, int panels) const {
@@ -255,17 +259,16 @@ void decodeTask(const DecodePlan& plan, DecodeBatch& batch, int task, AlignedBuf
   if (plan.mirrored) {
     // The faces of this task alone, with the coefficients of the rows.
     const int count = faceEnd - faceBegin, rows = plan.mirrored->rowCount();
-    float* const coefficients = scratchOf(static_cast<size_t>(count) * rows);
+    float* const coefficients = scratchOf(plan.scratch + static_cast<size_t>(count) * rows) + plan.scratch;
     for (int face = 0; face < count; ++face)
       plan.mirrored->coefficients(faces.coefficients + static_cast<size_t>(faceBegin + face) * basis.columnCount,
                                   coefficients + static_cast<size_t>(face) * rows);
     faces.coefficients = coefficients;
     if (faces.poses) faces.poses += static_cast<size_t>(faceBegin) * 12;
     faces.vertices += row * faceBegin;
-    plan.decodeMirrored(*plan.mirrored, faces, panelBegin, panelEnd, 0, count);
+    plan.decodeMirrored(*plan.mirrored, faces, panelBegin, panelEnd, 0, count, scratch.data());
   } else {
-    plan.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd,
-                scratchOf(decodeScratch(basis, plan.faceBlock)));
+    plan.decode(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratchOf(plan.scratch));
   }
   if (batch.normals.size() == 0) return;
   std::vector<float> faceNormals(batch.model->triangles().size());
@@ -287,7 +290,7 @@ void CpuBackend::decode(std::shared_ptr<DecodeBatch> batch, std::shared_ptr<cons
     done(failure);
     return;
   }
-  if (mayBeMirrored(*batch, kernels_) && !batch->model->hasMirroredBasis()) {
+  if (mayBeMirrored(*batch) && !batch->model->hasMirroredBasis()) {
     // Some milliseconds, once a model, and not on this thread.
     Job job;
     job.taskCount = 1;

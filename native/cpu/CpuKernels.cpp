@@ -1,6 +1,7 @@
 #include "cpu/CpuKernels.h"
 
 #include <cstring>
+#include <initializer_list>
 
 namespace sfm {
 
@@ -29,13 +30,26 @@ const CpuKernels* findCpuKernels(const char* name) {
   return nullptr;
 }
 
-size_t decodeScratch(const DecodeBasis& basis, int faces) {
+namespace {
+
+// For a basis of one or two kinds of columns, as many of each: a kind has sums of its own, and with two a panel has twice the
+// points.
+size_t scratchFor(std::initializer_list<int> kinds, int faces) {
   constexpr int kTileFaces = 16, kTileColumns = 32;
   const auto roundedUp = [](int count, int to) { return static_cast<size_t>((count + to - 1) / to * to); };
-  const size_t columns = roundedUp(basis.columnCount, kTileColumns);
-  // A number of the basis, or a coefficient, in two 16-bit parts is as large as in one of 32 bits.
-  return kStageSize + kStagedPanels * columns * DecodeBasis::kRow + roundedUp(faces, kTileFaces) * columns +
-         static_cast<size_t>(kStagedFaces) * DecodeBasis::kRow;
+  size_t columns = 0;
+  for (const int count : kinds) columns += roundedUp(count, kTileColumns);
+  // A number of the basis, or a coefficient, in two 16-bit parts is as large as in one of 32 bits. Sums are of two panels.
+  return kStagedPanels * columns * DecodeBasis::kRow + roundedUp(faces, kTileFaces) * columns +
+         kinds.size() * (kStageSize + 2 * static_cast<size_t>(kStagedFaces) * DecodeBasis::kRow);
+}
+
+}  // namespace
+
+size_t decodeScratch(const DecodeBasis& basis, int faces) { return scratchFor({basis.columnCount}, faces); }
+
+size_t decodeScratch(const MirroredBasis& basis, int faces) {
+  return scratchFor({basis.even.count(), basis.odd.count()}, faces);
 }
 
 }  // namespace sfm

@@ -29,15 +29,17 @@ constexpr int kStagedPanels = 16;  // a quarter of a megabyte of halves, which t
 constexpr int kStagedFaces = 32;
 constexpr size_t kStageSize = static_cast<size_t>(kStagedFaces) * kStagedPanels * DecodeBasis::kRow;
 size_t decodeScratch(const DecodeBasis& basis, int faces);
+size_t decodeScratch(const MirroredBasis& basis, int faces);
 
 // Faces [faceBegin, faceEnd) of panels [panelBegin, panelEnd). `scratch`: decodeScratch(basis, faceEnd - faceBegin),
 // aligned to a cache line.
 using DecodeFunction = void (*)(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd,
                                 int faceBegin, int faceEnd, float* scratch);
 
-// Likewise of a basis whose sides mirror each other; a face's coefficients are those of the basis's rows.
+// Likewise of a basis whose sides mirror each other; a face's coefficients are those of the basis's rows. Vectors need no
+// scratch.
 using DecodeMirroredFunction = void (*)(const MirroredBasis& basis, const DecodeFaces& faces, int panelBegin,
-                                        int panelEnd, int faceBegin, int faceEnd);
+                                        int panelEnd, int faceBegin, int faceEnd, float* scratch);
 
 struct CpuKernels {
   const char* name;
@@ -56,10 +58,12 @@ struct CpuKernels {
   // Loops of nothing else, for benchmarks: kernels/Limits.h.
   double (*multiplyAdds)(long long rounds, float* sink);
   void (*stream)(float* to, size_t count, float value);
-  // By matrix instructions, of a basis of 16-bit floats: for latents within five standard deviations within 0.001 mm, and
-  // faster, within 0.1 mm. Null: there are none.
+  // By matrix instructions, of a basis of 16-bit floats, or of both sides of one: for latents within five standard
+  // deviations within 0.001 mm, and faster, within 0.1 mm. Null: there are none.
   DecodeFunction decodeOnTiles = nullptr;
   DecodeFunction decodeOnTilesFast = nullptr;
+  DecodeMirroredFunction decodeMirroredOnTiles = nullptr;
+  DecodeMirroredFunction decodeMirroredOnTilesFast = nullptr;
 };
 
 // Those compiled in and supported here, best first; the last is the portable one.

@@ -2,6 +2,7 @@
 #include "cpu/simd/Avx512.h"
 // The vectors come first: everything below is compiled for them.
 #include "cpu/CpuFeatures.h"
+#include "cpu/kernels/DecodeMirroredTiles.h"
 #include "cpu/kernels/DecodeTiles.h"
 
 namespace sfm {
@@ -15,8 +16,8 @@ void decodeOnVectors(const DecodeBasis& basis, const DecodeFaces& faces, int pan
 }
 
 void decodeMirroredOnVectors(const MirroredBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd,
-                             int faceBegin, int faceEnd) {
-  kAvx512Kernels.decodeMirrored(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd);
+                             int faceBegin, int faceEnd, float* scratch) {
+  kAvx512Kernels.decodeMirrored(basis, faces, panelBegin, panelEnd, faceBegin, faceEnd, scratch);
 }
 
 bool fitOnVectors(const FaceModel& model, const LandmarkBasis& basis, const FitOptions& options, ObservationSpace space,
@@ -50,6 +51,8 @@ const CpuKernels kAmxKernels = {"amx",
                                 &multiplyAddsOnVectors,
                                 &streamOnVectors,
                                 &decodeOnTiles<AmxTiles, true>,
-                                &decodeOnTiles<AmxTiles, false>};
+                                &decodeOnTiles<AmxTiles, false>,
+                                &decodeMirroredOnTiles<AmxTiles, true>,
+                                &decodeMirroredOnTiles<AmxTiles, false>};
 
 }  // namespace sfm

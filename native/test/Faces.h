@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/FaceModel.h"
+#include "core/MirroredBasis.h"
 #include "core/Rotation.h"
 #include "cpu/CpuKernels.h"
 #include "test/Random.h"
@@ -38,6 +39,15 @@ struct Faces {
 
   DecodeFaces view(float* vertices) const {
     return {coefficients.data(), poses.empty() ? nullptr : poses.data(), vertices};
+  }
+
+  // Those of the rows of a basis for both sides at once, as the backend makes them.
+  std::vector<float> rowCoefficients(const MirroredBasis& basis) const {
+    std::vector<float> rows(static_cast<size_t>(count) * basis.rowCount());
+    for (int i = 0; i < count; ++i)
+      basis.coefficients(&coefficients[static_cast<size_t>(i) * columns],
+                         &rows[static_cast<size_t>(i) * basis.rowCount()]);
+    return rows;
   }
 
   int count, columns;

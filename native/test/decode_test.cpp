@@ -139,23 +139,14 @@ SyntheticModelOptions mirroredOptions(int side, bool half, int general = 0) {
   return options;
 }
 
-// Rows of faces' coefficients, as the backend makes them.
-std::vector<float> rowCoefficients(const MirroredBasis& basis, const Faces& faces) {
-  std::vector<float> rows(static_cast<size_t>(faces.count) * basis.rowCount());
-  for (int i = 0; i < faces.count; ++i)
-    basis.coefficients(&faces.coefficients[static_cast<size_t>(i) * faces.columns],
-                       &rows[static_cast<size_t>(i) * basis.rowCount()]);
-  return rows;
-}
-
 std::vector<float> decodeMirrored(const CpuKernels& kernels, const MirroredBasis& basis, const Faces& faces) {
-  const std::vector<float> rows = rowCoefficients(basis, faces);
+  const std::vector<float> rows = faces.rowCoefficients(basis);
   const size_t size = static_cast<size_t>(faces.count) * basis.pointCount * 3;
   std::vector<float> vertices(size + 1);
   vertices[size] = 42;  // as above
   DecodeFaces view = faces.view(vertices.data());
   view.coefficients = rows.data();
-  kernels.decodeMirrored(basis, view, 0, basis.panelCount, 0, faces.count);
+  kernels.decodeMirrored(basis, view, 0, basis.panelCount, 0, faces.count, nullptr);
   CHECK_EQUAL(vertices[size], 42.0f);
   vertices.pop_back();
   return vertices;
@@ -325,7 +316,7 @@ CASE(bits_of_both_sides_do_not_depend_on_the_cut_either) {
       const MirroredBasis& basis = *model.mirroredBasis();
       const size_t row = static_cast<size_t>(basis.pointCount) * 3;
       const Faces faces(model, 40, true);
-      const std::vector<float> whole = decodeMirrored(kernels, basis, faces), rows = rowCoefficients(basis, faces);
+      const std::vector<float> whole = decodeMirrored(kernels, basis, faces), rows = faces.rowCoefficients(basis);
       for (int size = 1; size <= 20; ++size) {
         std::vector<float> parts(whole.size());
         DecodeFaces view = faces.view(parts.data());
@@ -333,7 +324,7 @@ CASE(bits_of_both_sides_do_not_depend_on_the_cut_either) {
         for (int face = 0; face < faces.count; face += size)
           for (int panel = 0; panel < basis.panelCount; panel += 1 + size % 3)
             kernels.decodeMirrored(basis, view, panel, std::min(basis.panelCount, panel + 1 + size % 3), face,
-                                   std::min(faces.count, face + size));
+                                   std::min(faces.count, face + size), nullptr);
         CHECK(std::memcmp(parts.data(), whole.data(), row * faces.count * sizeof(float)) == 0);
       }
     }
@@ -393,6 +384,7 @@ Decoded decodeOn(CpuBackend& backend, Way way, std::shared_ptr<const FaceModel> 
   batch->count = faces.count;
   batch->coefficients = faces.coefficients;
   batch->poses = faces.poses;
+  batch->precision = DecodePrecision::kExact;  // on vectors; tiles_test has the others
   const size_t size = static_cast<size_t>(faces.count) * batch->basis().pointCount * 3;
   batch->owned = AlignedBuffer<float>(size);
   batch->vertices = batch->owned.data();

@@ -31,11 +31,21 @@ std::vector<const TilesTable*> tables() {
   return supported;
 }
 
-std::vector<float> decodeAll(DecodeFunction decode, const DecodeBasis& basis, const Faces& faces, bool stream = false) {
+// What a basis is multiplied by.
+std::vector<float> coefficientsOf(const DecodeBasis&, const Faces& faces) { return faces.coefficients; }
+std::vector<float> coefficientsOf(const MirroredBasis& basis, const Faces& faces) {
+  return faces.rowCoefficients(basis);
+}
+
+// Decode is the basis's: a DecodeFunction or a DecodeMirroredFunction.
+template <class Decode, class Basis>
+std::vector<float> decodeAll(Decode decode, const Basis& basis, const Faces& faces, bool stream = false) {
   const size_t size = static_cast<size_t>(faces.count) * basis.pointCount * 3;
   std::vector<float> vertices(size + 16, 42.0f);
   AlignedBuffer<float> scratch(decodeScratch(basis, faces.count));
+  const std::vector<float> coefficients = coefficientsOf(basis, faces);
   DecodeFaces view = faces.view(vertices.data());
+  view.coefficients = coefficients.data();
   view.stream = stream;
   decode(basis, view, 0, basis.panelCount, 0, faces.count, scratch.data());
   for (size_t i = size; i < vertices.size(); ++i) CHECK_EQUAL(vertices[i], 42.0f);  // nothing beyond the last point
@@ -49,6 +59,13 @@ SyntheticModelOptions modelOptions(int side, int tangent = 20, int expressions =
   options.half = true;
   options.tangent = tangent;
   options.expressions = expressions;
+  return options;
+}
+
+SyntheticModelOptions mirroredOptions(int side, int general = 0, int tangent = 20, int expressions = 8) {
+  SyntheticModelOptions options = modelOptions(side, tangent, expressions);
+  options.mirrored = true;
+  options.general = general;
   return options;
 }
 
@@ -89,6 +106,57 @@ std::vector<double> magnitudes(const DecodeBasis& basis, const Faces& faces) {
         sums.push_back(sum);
       }
   return sums;
+}
+
+// How far the numbers of faces whose sides are decoded together may be from the truth: of sum |b c| over the even and the odd
+// rows, 2^-17 for what two parts of a coefficient do not hold and, where a row is not of 16 bits, for what two of the row's
+// do not, 2^-16 for the product that the faster way leaves out, and the roundings of the sums; then those of the pose.
+std::vector<double> mirroredBound(const MirroredBasis& basis, const Faces& faces, bool fast) {
+  constexpr double kUnit = 1.0 / (1 << 24), kSplit = 1.0 / (1 << 17);
+  constexpr size_t kPanel = MirroredBasis::kPanel, kRow = MirroredBasis::kRow;
+  const std::vector<float> coefficients = faces.rowCoefficients(basis);
+  const size_t rows = static_cast<size_t>(basis.rowCount()),
+               halfRows = static_cast<size_t>(basis.even.halfCount + basis.odd.halfCount), floatRows = rows - halfRows;
+  std::vector<double> bounds(static_cast<size_t>(faces.count) * basis.pointCount * 3);
+  for (int face = 0; face < faces.count; ++face) {
+    const float* const pose = faces.poses.empty() ? nullptr : &faces.poses[static_cast<size_t>(face) * 12];
+    for (size_t panel = 0; panel < basis.panels.size(); ++panel) {
+      const MirroredBasis::Panel& places = basis.panels[panel];
+      for (int i = 0; i < places.count; ++i) {
+        const size_t lane = static_cast<size_t>(places.lane[i]) % kPanel,
+                     side = static_cast<size_t>(places.lane[i]) / kPanel;
+        double error[3], size[3];
+        for (size_t axis = 0; axis < 3; ++axis) {
+          const size_t slot = axis * kPanel + lane;
+          const uint16_t* half = basis.halves.data() + panel * halfRows * kRow + slot;
+          const float* whole = basis.floats.data() + panel * floatRows * kRow + slot;
+          const float* c = &coefficients[static_cast<size_t>(face) * rows];
+          double sum = 0, split = 0;
+          for (const MirroredBasis::Rows* part : {&basis.even, &basis.odd})
+            for (int r = 0; r < part->count(); ++r, ++c) {
+              const bool isHalf = r < part->halfCount;
+              const double product = std::fabs(static_cast<double>(isHalf ? halfToFloat(*half) : *whole) * *c);
+              half += isHalf ? kRow : 0;
+              whole += isHalf ? 0 : kRow;
+              sum += product;
+              split += product * ((isHalf ? 1 : 2) * kSplit + (fast ? 2 * kSplit : 0));
+            }
+          const double mean = std::fabs(basis.mean[panel * 2 * kRow + side * kRow + slot]);
+          error[axis] = split + 2 * static_cast<double>(rows + 2) * kUnit * sum + 2 * kUnit * mean;
+          size[axis] = mean + sum;
+        }
+        double* const bound = &bounds[(static_cast<size_t>(face) * basis.pointCount + places.vertex[i]) * 3];
+        for (size_t axis = 0; axis < 3; ++axis) {
+          bound[axis] = error[axis];
+          if (!pose) continue;
+          bound[axis] = 6 * kUnit * std::fabs(pose[9 + axis]);
+          for (size_t b = 0; b < 3; ++b)
+            bound[axis] += std::fabs(pose[3 * axis + b]) * (error[b] + 6 * kUnit * size[b]);
+        }
+      }
+    }
+  }
+  return bounds;
 }
 
 }  // namespace
@@ -179,42 +247,94 @@ CASE(errors_stay_within_their_bound) {
   }
 }
 
+CASE(both_sides_at_once_stay_within_their_bound) {
+  for (const TilesTable* table : tables()) {
+    int contiguous = 0, scattered = 0;
+    for (const bool fast : {false, true}) {
+      double tightest = 0;
+      // Panels whose vertices are neighbours (2, 3, 4, 8) and others, full and not; with vertices that are their own
+      // mirror images where the side is odd.
+      for (const int side : {2, 3, 4, 7, 8, 12, 13}) {
+        // 14, 18 and 38 rows of each kind, the last more than a step; and a symmetric one alone.
+        for (const SyntheticModelOptions& options :
+             {mirroredOptions(side), mirroredOptions(side, 2), mirroredOptions(side, 6, 40, 24),
+              mirroredOptions(side, 0, 1, 0)}) {
+          SyntheticModel synthetic(options);
+          const FaceModel model(synthetic.source());
+          const MirroredBasis* const basis = model.mirroredBasis();
+          CHECK(basis != nullptr);
+          for (const MirroredBasis::Panel& panel : basis->panels) ++(panel.contiguous ? contiguous : scattered);
+          for (const int count : {1, 15, 16, 17, 33}) {
+            for (const bool posed : {false, true}) {
+              const Faces faces(model, count, posed);
+              const std::vector<double> bound = mirroredBound(*basis, faces, fast);
+              std::vector<double> expected(bound.size());
+              decodeReference(model.decodeBasis(), faces.view(nullptr), 0, faces.count, expected.data());
+              for (const bool stream : {false, true}) {
+                const Scope scope(table->name, fast ? ", fast" : "", ", side ", side, ", rows ", basis->rowCount(),
+                                  ", batch ", count, posed ? ", posed" : "", stream ? ", streamed" : "");
+                const std::vector<float> actual =
+                    decodeAll(fast ? table->decodeMirroredFast : table->decodeMirrored, *basis, faces, stream);
+                for (size_t i = 0; i < actual.size(); ++i) {
+                  const double error = std::fabs(actual[i] - expected[i]);
+                  CHECK_AT_MOST(error, bound[i]);
+                  if (bound[i] > 0) tightest = std::max(tightest, error / bound[i]);
+                }
+              }
+            }
+          }
+        }
+      }
+      note(table->name, fast ? ", fast" : "", ": at most ", tightest, " of the bound");
+    }
+    CHECK(contiguous > 0 && scattered > 0);
+  }
+}
+
 // What is promised: a face's size, the default model's columns, every latent anywhere within five standard deviations.
 CASE(latents_within_five_standard_deviations_stay_within_a_micrometre) {
-  SyntheticModel synthetic(modelOptions(30, 75, 53));
-  const FaceModel model(synthetic.source());
-  const DecodeBasis& basis = model.decodeBasis();
-  for (const bool posed : {false, true}) {
-    Faces faces(model, 33, posed);
-    Random random(3);
-    for (int face = 0; face < faces.count; ++face)
-      for (int c = 0; c < basis.columnCount; ++c) {
-        // The last faces have every latent at its limit.
-        const double deviation = c < 75 ? model.inverseRadius() : model.expressionStddev()[c - 75],
-                     place = face < 20            ? random.uniform(-1, 1)
-                             : random.chance(0.5) ? 1
-                                                  : -1;
-        faces.coefficients[static_cast<size_t>(face) * basis.columnCount + c] =
-            static_cast<float>(5 * deviation * place);
+  SyntheticModel plain(modelOptions(30, 75, 53)), symmetric(mirroredOptions(30, 9, 75, 53));
+  const TilesTable& table = *tables().front();
+  for (SyntheticModel* synthetic : {&plain, &symmetric}) {
+    const FaceModel model(synthetic->source());
+    const DecodeBasis& basis = model.decodeBasis();
+    const MirroredBasis* const mirrored = model.mirroredBasis();
+    CHECK_EQUAL(mirrored != nullptr, synthetic == &symmetric);
+    for (const bool posed : {false, true}) {
+      Faces faces(model, 33, posed);
+      Random random(3);
+      for (int face = 0; face < faces.count; ++face)
+        for (int c = 0; c < basis.columnCount; ++c) {
+          // The last faces have every latent at its limit.
+          const double deviation = c < 75 ? model.inverseRadius() : model.expressionStddev()[c - 75],
+                       place = face < 20            ? random.uniform(-1, 1)
+                               : random.chance(0.5) ? 1
+                                                    : -1;
+          faces.coefficients[static_cast<size_t>(face) * basis.columnCount + c] =
+              static_cast<float>(5 * deviation * place);
+        }
+      const std::vector<double> sums = magnitudes(basis, faces);
+      std::vector<double> expected(sums.size());
+      decodeReference(basis, faces.view(nullptr), 0, faces.count, expected.data());
+      double standardSquare = 0;
+      for (const bool fast : {false, true}) {
+        const std::vector<float> actual =
+            mirrored ? decodeAll(fast ? table.decodeMirroredFast : table.decodeMirrored, *mirrored, faces)
+                     : decodeAll(fast ? table.decodeFast : table.decode, basis, faces);
+        double worst = 0, square = 0;
+        for (size_t i = 0; i < actual.size(); ++i) {
+          const double error = actual[i] - expected[i];
+          worst = std::max(worst, std::fabs(error));
+          square += error * error;
+        }
+        CHECK_AT_MOST(worst, fast ? 0.1 : 1e-3);
+        // Not the same thing twice.
+        if (fast) CHECK(square > 1.5 * standardSquare);
+        standardSquare = square;
+        note(mirrored ? "both sides, " : "", fast ? "fast" : "standard", posed ? ", posed" : "", ": worst error ",
+             worst, " mm, root mean square ", std::sqrt(square / static_cast<double>(actual.size())),
+             " mm; sum |b c| up to ", *std::max_element(sums.begin(), sums.end()), " mm");
       }
-    const std::vector<double> sums = magnitudes(basis, faces);
-    std::vector<double> expected(sums.size());
-    decodeReference(basis, faces.view(nullptr), 0, faces.count, expected.data());
-    const TilesTable& table = *tables().front();
-    for (const bool fast : {false, true}) {
-      const std::vector<float> actual = decodeAll(fast ? table.decodeFast : table.decode, basis, faces);
-      double worst = 0, square = 0;
-      for (size_t i = 0; i < actual.size(); ++i) {
-        const double error = actual[i] - expected[i];
-        worst = std::max(worst, std::fabs(error));
-        square += error * error;
-      }
-      CHECK_AT_MOST(worst, fast ? 0.1 : 1e-3);
-      // Not the same thing twice.
-      CHECK((worst > 2.5e-4) == fast);
-      note(fast ? "fast" : "standard", posed ? ", posed" : "", ": worst error ", worst, " mm, root mean square ",
-           std::sqrt(square / static_cast<double>(actual.size())), " mm; sum |b c| up to ",
-           *std::max_element(sums.begin(), sums.end()), " mm");
     }
   }
 }
@@ -235,70 +355,101 @@ CASE(a_basis_of_no_columns_decodes_to_its_mean) {
   }
 }
 
-CASE(bits_do_not_depend_on_batch_cut_or_vectors) {
-  SyntheticModel synthetic(modelOptions(17, 20, 15));  // 289 points, more panels than are staged at a time; 35 columns
-  const FaceModel model(synthetic.source());
-  const DecodeBasis& basis = model.decodeBasis();
+namespace {
+
+// Of a basis and the function that decodes it on each table: the same bits however the faces and panels are cut.
+template <class Basis, class DecodeOf>
+void compareCuts(const Basis& basis, const Faces& faces, const DecodeOf& decodeOf) {
   const size_t row = static_cast<size_t>(basis.pointCount) * 3;
-  AlignedBuffer<float> scratch(decodeScratch(basis, 70));
-  for (const int way : {0, 1, 2, 3}) {
-    const bool posed = way % 2 != 0, fast = way >= 2;
-    const Faces faces(model, 70, posed);
-    std::vector<float> first;
-    for (const TilesTable* table : tables()) {
-      const Scope scope(table->name, posed ? ", posed" : "", fast ? ", fast" : "");
-      const DecodeFunction decode = fast ? table->decodeFast : table->decode;
-      const std::vector<float> whole = decodeAll(decode, basis, faces);
-      std::vector<float> parts(whole.size());
-      const auto same = [&](int begin, int end) {
-        return std::memcmp(&parts[row * begin], &whole[row * begin], row * (end - begin) * sizeof(float)) == 0;
-      };
-      for (const int size : {1, 15, 17, 31, 32, 48}) {
-        const Scope cut("by ", size);
-        std::fill(parts.begin(), parts.end(), 0.0f);
-        for (int begin = 0; begin < faces.count; begin += size)
-          decode(basis, faces.view(parts.data()), 0, basis.panelCount, begin, std::min(faces.count, begin + size),
-                 scratch.data());
-        CHECK(same(0, faces.count));
-      }
-      for (const int panels : {1, 5, 17}) {
-        std::fill(parts.begin(), parts.end(), 0.0f);
-        for (int begin = 0; begin < basis.panelCount; begin += panels)
-          decode(basis, faces.view(parts.data()), begin, std::min(basis.panelCount, begin + panels), 3, 50,
-                 scratch.data());
-        CHECK(same(3, 50));
-      }
-      // Without a pose there is nothing that vectors could fuse or not.
-      if (posed) continue;
-      if (first.empty()) first = whole;
-      CHECK(whole == first);
+  const std::vector<float> coefficients = coefficientsOf(basis, faces);
+  AlignedBuffer<float> scratch(decodeScratch(basis, faces.count));
+  std::vector<float> first;
+  for (const TilesTable* table : tables()) {
+    const Scope scope(table->name);
+    const auto decode = decodeOf(*table);
+    const std::vector<float> whole = decodeAll(decode, basis, faces);
+    std::vector<float> parts(whole.size());
+    DecodeFaces view = faces.view(parts.data());
+    view.coefficients = coefficients.data();
+    const auto same = [&](int begin, int end) {
+      return std::memcmp(&parts[row * begin], &whole[row * begin], row * (end - begin) * sizeof(float)) == 0;
+    };
+    for (const int size : {1, 15, 17, 31, 32, 48}) {
+      const Scope cut("by ", size);
+      std::fill(parts.begin(), parts.end(), 0.0f);
+      for (int begin = 0; begin < faces.count; begin += size)
+        decode(basis, view, 0, basis.panelCount, begin, std::min(faces.count, begin + size), scratch.data());
+      CHECK(same(0, faces.count));
     }
+    for (const int panels : {1, 5, 17}) {
+      const Scope cut("by panels ", panels);
+      std::fill(parts.begin(), parts.end(), 0.0f);
+      for (int begin = 0; begin < basis.panelCount; begin += panels)
+        decode(basis, view, begin, std::min(basis.panelCount, begin + panels), 3, 50, scratch.data());
+      CHECK(same(3, 50));
+    }
+    // Without a pose there is nothing that vectors could fuse or not.
+    if (!faces.poses.empty()) continue;
+    if (first.empty()) first = whole;
+    CHECK(whole == first);
   }
 }
 
+}  // namespace
+
+CASE(bits_do_not_depend_on_batch_cut_or_vectors) {
+  // 289 points, more panels than are staged at a time; 35 columns.
+  SyntheticModel plain(modelOptions(17, 20, 15));
+  // 625 points, of which 25 are their own mirror image: 21 panels; 29 rows of each kind.
+  SyntheticModel symmetric(mirroredOptions(25, 12, 30, 18));
+  const FaceModel model(plain.source()), mirrored(symmetric.source());
+  CHECK(mirrored.mirroredBasis() != nullptr);
+  for (const bool posed : {false, true})
+    for (const bool fast : {false, true}) {
+      const Scope scope(posed ? "posed" : "", fast ? ", fast" : "");
+      compareCuts(model.decodeBasis(), Faces(model, 70, posed),
+                  [&](const TilesTable& table) { return fast ? table.decodeFast : table.decode; });
+      compareCuts(*mirrored.mirroredBasis(), Faces(mirrored, 70, posed),
+                  [&](const TilesTable& table) { return fast ? table.decodeMirroredFast : table.decodeMirrored; });
+    }
+}
+
+namespace {
+
 // Past the caches or through them, to places of any alignment: the same numbers, and nothing beside them.
+template <class Decode, class Basis>
+void compareStreams(Decode decode, const Basis& basis, const Faces& faces) {
+  const std::vector<float> expected = decodeAll(decode, basis, faces), coefficients = coefficientsOf(basis, faces);
+  AlignedBuffer<float> scratch(decodeScratch(basis, faces.count));
+  for (size_t offset = 0; offset < 17; ++offset) {
+    AlignedBuffer<float> out(expected.size() + 40);
+    std::fill(out.data(), out.data() + out.size(), 42.0f);
+    DecodeFaces view = faces.view(out.data() + offset);
+    view.coefficients = coefficients.data();
+    view.stream = true;
+    for (int begin = 0; begin < basis.panelCount; begin += 7)
+      decode(basis, view, begin, std::min(basis.panelCount, begin + 7), 0, faces.count, scratch.data());
+    CHECK(std::equal(expected.begin(), expected.end(), out.data() + offset));
+    for (size_t i = 0; i < out.size(); ++i)
+      if (i < offset || i >= offset + expected.size()) CHECK_EQUAL(out[i], 42.0f);
+  }
+}
+
+}  // namespace
+
 CASE(streams_write_what_stores_write) {
   SyntheticModel synthetic(modelOptions(17));
   const FaceModel model(synthetic.source());
-  const DecodeBasis& basis = model.decodeBasis();
   const Faces faces(model, 35, true);
-  const auto compare = [&](DecodeFunction decode) {
-    const std::vector<float> expected = decodeAll(decode, basis, faces);
-    AlignedBuffer<float> scratch(decodeScratch(basis, faces.count));
-    for (size_t offset = 0; offset < 17; ++offset) {
-      AlignedBuffer<float> out(expected.size() + 40);
-      std::fill(out.data(), out.data() + out.size(), 42.0f);
-      DecodeFaces view = faces.view(out.data() + offset);
-      view.stream = true;
-      for (int begin = 0; begin < basis.panelCount; begin += 7)
-        decode(basis, view, begin, std::min(basis.panelCount, begin + 7), 0, faces.count, scratch.data());
-      CHECK(std::equal(expected.begin(), expected.end(), out.data() + offset));
-      for (size_t i = 0; i < out.size(); ++i)
-        if (i < offset || i >= offset + expected.size()) CHECK_EQUAL(out[i], 42.0f);
-    }
-  };
-  forEachKernels([&](const CpuKernels& kernels) { compare(kernels.decode); });
-  compare(tables().front()->decode);
+  forEachKernels([&](const CpuKernels& kernels) { compareStreams(kernels.decode, model.decodeBasis(), faces); });
+  compareStreams(tables().front()->decode, model.decodeBasis(), faces);
+  // Panels of a row of vertices, with one that is its own mirror image (31) and without (32), which stream; and others.
+  for (const int side : {13, 31, 32}) {
+    const Scope scope("both sides, side ", side);
+    SyntheticModel symmetric(mirroredOptions(side));
+    const FaceModel mirrored(symmetric.source());
+    compareStreams(tables().front()->decodeMirrored, *mirrored.mirroredBasis(), Faces(mirrored, 35, true));
+  }
 }
 
 // Tiles are for 16-bit bases and for who does not ask for single precision.
@@ -309,43 +460,63 @@ CASE(the_backend_takes_tiles_where_they_serve) {
   kernels.name = "emulated tiles";
   kernels.decodeOnTiles = tiles.decode;
   kernels.decodeOnTilesFast = tiles.decodeFast;
+  kernels.decodeMirroredOnTiles = tiles.decodeMirrored;
+  kernels.decodeMirroredOnTilesFast = tiles.decodeMirroredFast;
   CpuBackend backend(kernels, 3, 10);
-  for (const bool half : {true, false}) {
-    SyntheticModelOptions options = modelOptions(33);  // more than one task's panels
-    options.half = half;
-    SyntheticModel synthetic(options);
-    const auto model = std::make_shared<const FaceModel>(synthetic.source());
-    const Faces faces(*model, 40, true);
-    const std::vector<float> single = decodeAll(plain.decode, model->decodeBasis(), faces);
-    std::vector<float> standard = single, fast = single;
-    if (half) {
-      standard = decodeAll(tiles.decode, model->decodeBasis(), faces);
-      fast = decodeAll(tiles.decodeFast, model->decodeBasis(), faces);
-      CHECK(single != standard && single != fast && standard != fast);
-    }
-    for (const bool normals : {false, true}) {
-      for (const DecodePrecision precision :
-           {DecodePrecision::kStandard, DecodePrecision::kFast, DecodePrecision::kExact}) {
-        auto batch = std::make_shared<DecodeBatch>();
-        batch->model = model;
-        batch->count = faces.count;
-        batch->coefficients = faces.coefficients;
-        batch->poses = faces.poses;
-        batch->precision = precision;
-        batch->owned = AlignedBuffer<float>(single.size());
-        batch->vertices = batch->owned.data();
-        if (normals) batch->normals = AlignedBuffer<float>(single.size());
-        const std::vector<float>& expected = precision == DecodePrecision::kStandard ? standard
-                                             : precision == DecodePrecision::kFast   ? fast
-                                                                                     : single;
-        backend.decodeNow(*batch);
-        CHECK(std::equal(expected.begin(), expected.end(), batch->vertices));
-        std::fill(batch->vertices, batch->vertices + single.size(), 0.0f);
-        std::promise<std::exception_ptr> finished;
-        backend.decode(batch, std::make_shared<Cancellation>(),
-                       [&](std::exception_ptr error) { finished.set_value(error); });
-        CHECK(finished.get_future().get() == nullptr);
-        CHECK(std::equal(expected.begin(), expected.end(), batch->vertices));
+  // More than one task's panels: of 1,089 points, of 2,116 for which a panel is 16 pairs, and of a few landmarks.
+  const struct {
+    SyntheticModelOptions options;
+    bool landmarks;
+  } cases[] = {{modelOptions(33), false}, {mirroredOptions(46), false}, {mirroredOptions(8), true}};
+  for (const auto& wanted : cases) {
+    for (const bool half : {true, false}) {
+      SyntheticModelOptions options = wanted.options;
+      options.half = half;
+      SyntheticModel synthetic(options);
+      const auto model = std::make_shared<const FaceModel>(synthetic.source());
+      const auto scheme =
+          wanted.landmarks ? std::make_shared<const LandmarkScheme>(*model, synthetic.landmarks(68)) : nullptr;
+      const DecodeBasis& basis = scheme ? scheme->points : model->decodeBasis();
+      const MirroredBasis* const mirrored = scheme ? nullptr : model->mirroredBasis();
+      CHECK_EQUAL(mirrored != nullptr, options.mirrored && !wanted.landmarks);
+      const Scope scope("half ", half, ", mirrored ", mirrored != nullptr, ", landmarks ", wanted.landmarks);
+      const Faces faces(*model, 40, true);
+      const auto decoded = [&](DecodeFunction decode, DecodeMirroredFunction decodeMirrored) {
+        return mirrored ? decodeAll(decodeMirrored, *mirrored, faces) : decodeAll(decode, basis, faces);
+      };
+      const std::vector<float> single = decoded(plain.decode, plain.decodeMirrored);
+      std::vector<float> standard = single, fast = single;
+      if (basis.isHalf()) {
+        standard = decoded(tiles.decode, tiles.decodeMirrored);
+        fast = decoded(tiles.decodeFast, tiles.decodeMirroredFast);
+        CHECK(single != standard && single != fast && standard != fast);
+      }
+      for (const bool normals : {false, true}) {
+        if (normals && scheme) continue;  // landmarks have none
+        for (const DecodePrecision precision :
+             {DecodePrecision::kStandard, DecodePrecision::kFast, DecodePrecision::kExact}) {
+          auto batch = std::make_shared<DecodeBatch>();
+          batch->model = model;
+          batch->scheme = scheme;
+          batch->count = faces.count;
+          batch->coefficients = faces.coefficients;
+          batch->poses = faces.poses;
+          batch->precision = precision;
+          batch->owned = AlignedBuffer<float>(single.size());
+          batch->vertices = batch->owned.data();
+          if (normals) batch->normals = AlignedBuffer<float>(single.size());
+          const std::vector<float>& expected = precision == DecodePrecision::kStandard ? standard
+                                               : precision == DecodePrecision::kFast   ? fast
+                                                                                       : single;
+          backend.decodeNow(*batch);
+          CHECK(std::equal(expected.begin(), expected.end(), batch->vertices));
+          std::fill(batch->vertices, batch->vertices + single.size(), 0.0f);
+          std::promise<std::exception_ptr> finished;
+          backend.decode(batch, std::make_shared<Cancellation>(),
+                         [&](std::exception_ptr error) { finished.set_value(error); });
+          CHECK(finished.get_future().get() == nullptr);
+          CHECK(std::equal(expected.begin(), expected.end(), batch->vertices));
+        }
       }
     }
   }
@@ -355,16 +526,19 @@ CASE(the_backend_takes_tiles_where_they_serve) {
 CASE(real_tiles_do_what_the_emulation_does) {
 #if defined(SFM_AMX)
   if (!kAmxKernels.supported()) return note("skipped: this processor has no matrix tiles");
-  SyntheticModel synthetic(modelOptions(30, 75, 53));
+  SyntheticModel synthetic(mirroredOptions(30, 9, 75, 53));
   const FaceModel model(synthetic.source());
   for (const bool posed : {false, true})
     for (const int count : {1, 16, 33, 70}) {
       const Scope scope(count, posed ? ", posed" : "");
       const Faces faces(model, count, posed);
-      CHECK(decodeAll(kAmxKernels.decodeOnTiles, model.decodeBasis(), faces) ==
-            decodeAll(kAvx512Tiles.decode, model.decodeBasis(), faces));
-      CHECK(decodeAll(kAmxKernels.decodeOnTilesFast, model.decodeBasis(), faces) ==
-            decodeAll(kAvx512Tiles.decodeFast, model.decodeBasis(), faces));
+      const auto compare = [&](auto real, auto emulated, const auto& basis) {
+        CHECK(decodeAll(real, basis, faces) == decodeAll(emulated, basis, faces));
+      };
+      compare(kAmxKernels.decodeOnTiles, kAvx512Tiles.decode, model.decodeBasis());
+      compare(kAmxKernels.decodeOnTilesFast, kAvx512Tiles.decodeFast, model.decodeBasis());
+      compare(kAmxKernels.decodeMirroredOnTiles, kAvx512Tiles.decodeMirrored, *model.mirroredBasis());
+      compare(kAmxKernels.decodeMirroredOnTilesFast, kAvx512Tiles.decodeMirroredFast, *model.mirroredBasis());
     }
 #else
   note("skipped: this build has no code for matrix tiles");

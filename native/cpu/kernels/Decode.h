@@ -43,14 +43,15 @@ SFM_ALWAYS_INLINE void inTiles(int begin, int end, const Tile& tile) {
 }
 
 template <int kFaces, class Number>
-SFM_ALWAYS_INLINE void decodeTile(const Stage& stage, const float* mean, const Number* SFM_RESTRICT panel,
+SFM_ALWAYS_INLINE void decodeTile(const DecodeBasis& basis, const Stage& stage, const Number* SFM_RESTRICT panel,
                                   int firstPoint, int face) {
   constexpr int kPanel = DecodeBasis::kPanel;
   const DecodeFaces& faces = stage.faces;
-  const int columns = stage.basis.columnCount;
+  const int columns = basis.columnCount;
+  const float* const mean = basis.mean.data() + static_cast<size_t>(firstPoint / kPanel) * DecodeBasis::kRow;
   const float* SFM_RESTRICT coefficients = faces.coefficients + static_cast<long long>(face) * columns;
   for (int lane = 0; lane < kPanel; lane += Vec::kLanes) {
-    const int points = stage.basis.pointCount - firstPoint - lane;
+    const int points = basis.pointCount - firstPoint - lane;
     if (points <= 0) return;
     Vec x[kFaces], y[kFaces], z[kFaces];
     for (int f = 0; f < kFaces; ++f) {
@@ -69,19 +70,18 @@ SFM_ALWAYS_INLINE void decodeTile(const Stage& stage, const float* mean, const N
 // has its turn: its coefficients stay in the first-level cache, the panels stream from the second, and every face is
 // written to in order.
 template <int kFaces, class Number>
-void decodeFaces(const Stage& stage, const Number* panels, int face) {
-  const size_t panelSize = static_cast<size_t>(stage.basis.columnCount) * DecodeBasis::kRow;
-  for (int panel = stage.panelBegin; panel < stage.panelEnd; ++panel)
-    decodeTile<kFaces>(stage, stage.basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow,
-                       panels + panelSize * static_cast<size_t>(panel - stage.panelBegin), panel * DecodeBasis::kPanel,
-                       face);
+void decodeFaces(const DecodeBasis& basis, const Stage& stage, const Number* panels, int face) {
+  constexpr int kPanel = DecodeBasis::kPanel;
+  const size_t panelSize = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
+  for (int point = stage.first; point < stage.end; point += kPanel, panels += panelSize)
+    decodeTile<kFaces>(basis, stage, panels, point, face);
   stage.finish(face, kFaces);
 }
 
 template <class Number>
-void decodePanels(const Stage& stage, const Number* panels, int faceBegin, int faceEnd) {
+void decodePanels(const DecodeBasis& basis, const Stage& stage, const Number* panels, int faceBegin, int faceEnd) {
   inTiles<Vec::kDecodeFaces>(faceBegin, faceEnd,
-                             [&]<int kFaces>(int face) { decodeFaces<kFaces>(stage, panels, face); });
+                             [&]<int kFaces>(int face) { decodeFaces<kFaces>(basis, stage, panels, face); });
 }
 
 void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,
@@ -92,16 +92,16 @@ void decodeKernel(const DecodeBasis& basis, const DecodeFaces& faces, int panelB
   float* const converted = scratch + kStageSize;
   for (int panel = panelBegin; panel < panelEnd; panel += block) {
     const int end = panel + block < panelEnd ? panel + block : panelEnd;
-    const Stage stage{basis, faces, panel, end, scratch};
+    const Stage stage = stageOf(basis, faces, panel, end, scratch);
     const size_t at = panelSize * static_cast<size_t>(panel);
     if (!basis.isHalf()) {
-      decodePanels(stage, basis.floats.data() + at, faceBegin, faceEnd);
+      decodePanels(basis, stage, basis.floats.data() + at, faceBegin, faceEnd);
     } else if (!convert) {
-      decodePanels(stage, basis.halves.data() + at, faceBegin, faceEnd);
+      decodePanels(basis, stage, basis.halves.data() + at, faceBegin, faceEnd);
     } else {
       const uint16_t* halves = basis.halves.data() + at;
       for (size_t i = 0; i < panelSize; i += Vec::kLanes) store(converted + i, load(halves + i));
-      decodePanels(stage, static_cast<const float*>(converted), faceBegin, faceEnd);
+      decodePanels(basis, stage, static_cast<const float*>(converted), faceBegin, faceEnd);
     }
   }
   if (faces.stream) fenceStreams();

@@ -8,34 +8,10 @@
 
 #include "core/MirroredBasis.h"
 #include "cpu/kernels/Decode.h"
+#include "cpu/kernels/PlaceSides.h"
 
 namespace sfm {
 namespace {
-
-// Points of a face, a vector's worth.
-template <class V>
-struct Points {
-  V x, y, z;
-};
-
-// The vertices of a panel where they are neighbours, in their order. Only vectors of a whole panel can do that, and a
-// template asks no others to.
-template <class V>
-SFM_ALWAYS_INLINE void storeSides(float* out, const MirroredBasis::Panel& places, const Points<V>& left,
-                                  const Points<V>& right) {
-  if constexpr (V::kLanes == MirroredBasis::kPanel) {
-    for (int first = 0; first < places.count; first += V::kLanes) {
-      const int32_t* const lanes = places.lane + first;
-      const int count = places.count - first;
-      const V x = choose(lanes, left.x, right.x), y = choose(lanes, left.y, right.y),
-              z = choose(lanes, left.z, right.z);
-      if (count >= V::kLanes)
-        storeInterleaved(out + 3 * first, x, y, z);
-      else
-        storeInterleavedFirst(out + 3 * first, x, y, z, count);
-    }
-  }
-}
 
 // The even or the odd rows of a panel, and what a face has for the first of them.
 struct PanelRows {
@@ -57,7 +33,6 @@ SFM_ALWAYS_INLINE void sumRows(const PanelRows& rows, int lane, int stride, Poin
 template <int kFaces>
 SFM_ALWAYS_INLINE void decodeMirroredTile(const MirroredBasis& basis, const DecodeFaces& faces, int panel, int face) {
   constexpr int kPanel = MirroredBasis::kPanel, kRow = MirroredBasis::kRow;
-  constexpr bool kWholePanels = Vec::kLanes == kPanel;
   const int evenHalves = basis.even.halfCount, evenFloats = basis.even.floatCount, oddHalves = basis.odd.halfCount,
             oddFloats = basis.odd.floatCount;
   const int stride = evenHalves + evenFloats + oddHalves + oddFloats;
@@ -69,46 +44,30 @@ SFM_ALWAYS_INLINE void decodeMirroredTile(const MirroredBasis& basis, const Deco
   const PanelRows odd = {halves + evenHalves * kRow, floats + evenFloats * kRow, oddHalves, oddFloats,
                          coefficients + evenHalves + evenFloats};
   const MirroredBasis::Panel& places = basis.panels.data()[panel];
-  const auto out = [&](int f) { return faces.vertices + static_cast<size_t>(face + f) * basis.pointCount * 3; };
+  const auto out = [&](int f) {
+    return faces.vertices + (static_cast<size_t>(face + f) * basis.pointCount + places.vertex[0]) * 3;
+  };
   // By the time there is something to store, its lines are there.
   if (places.contiguous)
     for (int f = 0; f < kFaces; ++f)
-      for (int i = 0; i < 3 * places.count; i += 16)
-        prefetchToWrite(out(f) + 3 * static_cast<size_t>(places.vertex[0]) + i);
-  // Where vertices are not stored as they come: x y z of each slot, left and right.
+      for (int i = 0; i < 3 * places.count; i += 16) prefetchToWrite(out(f) + i);
   alignas(64) float sides[kFaces][2 * kRow];
   for (int lane = 0; lane < kPanel; lane += Vec::kLanes) {
     Points<Vec> plus[kFaces], minus[kFaces];
     sumRows<kFaces>(even, lane, stride, plus);
     sumRows<kFaces>(odd, lane, stride, minus);
-    const float *const leftMean = basis.mean.data() + 2 * at + lane, *const rightMean = leftMean + kRow;
-    for (int f = 0; f < kFaces; ++f) {
-      const Points<Vec>&e = plus[f], &o = minus[f];
-      Points<Vec> left = {add(load(leftMean), add(e.x, o.x)), add(load(leftMean + kPanel), add(e.y, o.y)),
-                          add(load(leftMean + 2 * kPanel), add(e.z, o.z))};
-      Points<Vec> right = {add(load(rightMean), subtract(o.x, e.x)), add(load(rightMean + kPanel), subtract(e.y, o.y)),
-                           add(load(rightMean + 2 * kPanel), subtract(e.z, o.z))};
-      const float* const pose = faces.poses ? faces.poses + static_cast<size_t>(face + f) * 12 : nullptr;
-      turnVertices(pose, left.x, left.y, left.z);
-      turnVertices(pose, right.x, right.y, right.z);
-      if (kWholePanels && places.contiguous) {
-        storeSides(out(f) + 3 * static_cast<size_t>(places.vertex[0]), places, left, right);
-      } else {
-        storeInterleaved(sides[f] + 3 * lane, left.x, left.y, left.z);
-        storeInterleaved(sides[f] + kRow + 3 * lane, right.x, right.y, right.z);
-      }
-    }
+    for (int f = 0; f < kFaces; ++f)
+      placeSides(places, basis.mean.data() + 2 * at,
+                 faces.poses ? faces.poses + static_cast<size_t>(face + f) * 12 : nullptr, lane, plus[f], minus[f],
+                 out(f), sides[f]);
   }
-  if (kWholePanels && places.contiguous) return;
-  for (int f = 0; f < kFaces; ++f)
-    for (int i = 0; i < places.count; ++i)
-      memcpy(out(f) + 3 * static_cast<size_t>(places.vertex[i]), sides[f] + 3 * places.lane[i], 3 * sizeof(float));
+  for (int f = 0; f < kFaces; ++f) scatterSides(places, sides[f], out(f));
 }
 
 // A tile of faces goes through some panels, which the second-level cache holds, before the next has its turn: see
 // decodeFaces.
 void decodeMirroredKernel(const MirroredBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd,
-                          int faceBegin, int faceEnd) {
+                          int faceBegin, int faceEnd, float* /*scratch*/) {
   for (int first = panelBegin; first < panelEnd; first += kStagedPanels) {
     const int end = first + kStagedPanels < panelEnd ? first + kStagedPanels : panelEnd;
     inTiles<Vec::kDecodeFaces>(faceBegin, faceEnd, [&]<int kFaces>(int face) {

@@ -42,24 +42,25 @@ SFM_ALWAYS_INLINE uint32_t nearestBfloat(float value) {
 }
 
 // Two neighbouring columns' numbers as the parts of their words: the first in the lower half.
-SFM_ALWAYS_INLINE void splitPair(float even, float odd, uint32_t* high, uint32_t* low) {
-  const uint32_t evenHigh = nearestBfloat(even), oddHigh = nearestBfloat(odd);
-  *high = evenHigh >> 16 | oddHigh;
-  *low = nearestBfloat(even - floatOf(evenHigh)) >> 16 | nearestBfloat(odd - floatOf(oddHigh));
+SFM_ALWAYS_INLINE void splitPair(float first, float second, uint32_t* high, uint32_t* low) {
+  const uint32_t firstHigh = nearestBfloat(first), secondHigh = nearestBfloat(second);
+  *high = firstHigh >> 16 | secondHigh;
+  *low = nearestBfloat(first - floatOf(firstHigh)) >> 16 | nearestBfloat(second - floatOf(secondHigh));
 }
 
-int stepsOf(const DecodeBasis& basis) { return (basis.columnCount + kStepColumns - 1) / kStepColumns; }
+constexpr int stepsOf(int columns) { return (columns + kStepColumns - 1) / kStepColumns; }
 
-// A panel as tiles [step][axis][part] of [pair][point].
-void splitPanel(const uint16_t* panel, int columns, int steps, uint32_t* tiles) {
+// Columns of a panel as tiles [step][axis][part] of [pair][point]. number(column, i) has the panel's numbers from the i-th
+// on, a vector's worth.
+template <class Number>
+SFM_ALWAYS_INLINE void splitPanel(const Number& number, int columns, uint32_t* tiles) {
   constexpr int kPanel = DecodeBasis::kPanel;
-  for (int pair = 0; pair < steps * kTilePairs; ++pair) {
+  for (int pair = 0; pair < stepsOf(columns) * kTilePairs; ++pair) {
     for (int axis = 0; axis < 3; ++axis) {
       float numbers[2][kPanel] = {};
-      for (int odd = 0; odd < 2; ++odd)
-        for (int lane = 0; lane < kPanel && 2 * pair + odd < columns; lane += Vec::kLanes)
-          store(numbers[odd] + lane,
-                load(panel + static_cast<size_t>(2 * pair + odd) * DecodeBasis::kRow + axis * kPanel + lane));
+      for (int member = 0; member < 2; ++member)
+        for (int lane = 0; lane < kPanel && 2 * pair + member < columns; lane += Vec::kLanes)
+          store(numbers[member] + lane, number(2 * pair + member, axis * kPanel + lane));
       uint32_t* const high = tiles + static_cast<size_t>(pair / kTilePairs * 3 + axis) * 2 * kTileWords +
                              static_cast<size_t>(pair % kTilePairs) * kPanel;
       for (int point = 0; point < kPanel; ++point)
@@ -68,15 +69,17 @@ void splitPanel(const uint16_t* panel, int columns, int steps, uint32_t* tiles) 
   }
 }
 
-// The coefficients of up to 16 faces as tiles [step][part] of [face][pair].
-void splitCoefficients(const float* coefficients, int columns, int faces, int steps, uint32_t* tiles) {
-  memset(tiles, 0, static_cast<size_t>(steps) * 2 * kTileWords * sizeof(uint32_t));
-  for (int face = 0; face < faces; ++face) {
-    const float* row = coefficients + static_cast<size_t>(face) * columns;
-    for (int c = 0; c < columns; c += 2) {
-      uint32_t* high =
-          tiles + static_cast<size_t>(c / kStepColumns) * 2 * kTileWords + face * kTilePairs + c % kStepColumns / 2;
-      splitPair(row[c], c + 1 < columns ? row[c + 1] : 0, high, high + kTileWords);
+// Coefficients of up to 16 faces, `stride` apart, as tiles [step][part] of [face][pair].
+void splitCoefficients(const float* coefficients, int stride, int columns, int faces, uint32_t* tiles) {
+  for (int first = 0; first < columns; first += kStepColumns, tiles += 2 * kTileWords) {
+    const int count = columns - first < kStepColumns ? columns - first : kStepColumns;
+    for (int face = 0; face < faces; ++face) {
+      float numbers[kStepColumns] = {};
+      memcpy(numbers, coefficients + static_cast<size_t>(face) * stride + first,
+             static_cast<size_t>(count) * sizeof(float));
+      uint32_t* const high = tiles + face * kTilePairs;
+      for (int pair = 0; pair < kTilePairs; ++pair)
+        splitPair(numbers[2 * pair], numbers[2 * pair + 1], high + pair, high + kTileWords + pair);
     }
   }
 }
@@ -114,10 +117,11 @@ SFM_ALWAYS_INLINE void multiplyAxis(const uint32_t* basis, const uint32_t* faces
   }
 }
 
-// basis * coefficients of a panel and one or two groups of faces: sums [group][axis][face][point].
-template <class Tiles, bool kFourProducts, int kGroups>
-void multiplyPanel(const uint32_t* basis, const uint32_t* faces, int steps, float* sums) {
-  const size_t group = static_cast<size_t>(steps) * 2 * kTileWords;
+// basis * coefficients of a panel and one or two groups of faces, whose tiles are `group` words apart: sums
+// [group][axis][face][point]. Calls meanwhile() after each axis of a step.
+template <class Tiles, bool kFourProducts, int kGroups, class Meanwhile>
+SFM_ALWAYS_INLINE void multiplyPanel(const uint32_t* basis, const uint32_t* faces, size_t group, int steps, float* sums,
+                                     const Meanwhile& meanwhile) {
   Tiles::template zero<0>();
   Tiles::template zero<1>();
   Tiles::template zero<2>();
@@ -129,8 +133,11 @@ void multiplyPanel(const uint32_t* basis, const uint32_t* faces, int steps, floa
   for (int step = 0; step < steps; ++step) {
     const uint32_t *ofStep = basis + static_cast<size_t>(step) * 6 * kTileWords, *f = faces + step * 2 * kTileWords;
     multiplyAxis<Tiles, kFourProducts, kGroups, 0>(ofStep, f, group);
+    meanwhile();
     multiplyAxis<Tiles, kFourProducts, kGroups, 1>(ofStep + 2 * kTileWords, f, group);
+    meanwhile();
     multiplyAxis<Tiles, kFourProducts, kGroups, 2>(ofStep + 4 * kTileWords, f, group);
+    meanwhile();
   }
   Tiles::template store<0>(sums);
   Tiles::template store<1>(sums + kTileWords);
@@ -142,68 +149,158 @@ void multiplyPanel(const uint32_t* basis, const uint32_t* faces, int steps, floa
   }
 }
 
-// The stage's panels, as tiles from `panels` on, of one or two groups of faces.
-template <class Tiles, bool kFourProducts, int kGroups>
-void decodeGroups(const Stage& stage, const uint32_t* panels, const uint32_t* groups, int steps, int face,
-                  int faceCount, float* sums) {
-  constexpr int kPanel = DecodeBasis::kPanel;
-  const size_t panelSize = static_cast<size_t>(steps) * 6 * kTileWords;
-  for (int panel = stage.panelBegin; panel < stage.panelEnd; ++panel) {
-    multiplyPanel<Tiles, kFourProducts, kGroups>(panels + panelSize * static_cast<size_t>(panel - stage.panelBegin),
-                                                 groups, steps, sums);
-    const float* mean = stage.basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow;
-    for (int f = 0; f < faceCount; ++f) {
-      const float* sum = sums + f / kTileFaces * 3 * kTileWords + f % kTileFaces * kPanel;
-      const float* pose = stage.faces.poses ? stage.faces.poses + static_cast<size_t>(face + f) * 12 : nullptr;
-      for (int lane = 0; lane < kPanel; lane += Vec::kLanes) {
-        const int point = panel * kPanel + lane;
-        if (point >= stage.basis.pointCount) break;
-        const auto axis = [&](int a) { return add(load(mean + a * kPanel + lane), load(sum + a * kTileWords + lane)); };
-        placeVertices(pose, stage.at(face + f, f, point), stage.basis.pointCount - point, axis(0), axis(1), axis(2));
+// How the panels of a basis become tiles, and their sums vertices. This is that of a plain one; kernels/DecodeMirroredTiles.h
+// has one whose columns have two kinds, each with sums of its own.
+struct PointsOnTiles {
+  static constexpr int kKinds = 1;
+  const DecodeBasis& basis;
+
+  // Of a kind; the faces' coefficients are those of the kinds, one after the other.
+  int columns(int /*kind*/) const { return basis.columnCount; }
+
+  SFM_ALWAYS_INLINE void split(int panel, int /*kind*/, uint32_t* tiles) const {
+    const uint16_t* const halves =
+        basis.halves.data() + static_cast<size_t>(panel) * static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
+    splitPanel([&](int column, int i) { return load(halves + static_cast<size_t>(column) * DecodeBasis::kRow + i); },
+               basis.columnCount, tiles);
+  }
+
+  Stage stage(const DecodeFaces& faces, int panelBegin, int panelEnd, float* scratch) const {
+    return stageOf(basis, faces, panelBegin, panelEnd, scratch);
+  }
+
+  // One face's part of a panel; its sums are rows of tiles [kind][group][axis].
+  SFM_ALWAYS_INLINE void place(const Stage& stage, int panel, int face, int faceOfTile, const float* pose,
+                               const float* sums) const {
+    constexpr int kPanel = DecodeBasis::kPanel;
+    const float* const mean = basis.mean.data() + static_cast<size_t>(panel) * DecodeBasis::kRow;
+    for (int lane = 0; lane < kPanel; lane += Vec::kLanes) {
+      const int point = panel * kPanel + lane;
+      if (point >= basis.pointCount) break;
+      const auto axis = [&](int a) { return add(load(mean + a * kPanel + lane), load(sums + a * kTileWords + lane)); };
+      placeVertices(pose, stage.at(face, faceOfTile, point), basis.pointCount - point, axis(0), axis(1), axis(2));
+    }
+  }
+};
+
+// Decodes some faces on tiles, of which it makes those of 16 panels at a time for all faces.
+template <class Tiles, bool kFourProducts, class Basis>
+class TilesDecoder {
+ public:
+  // `scratch`: decodeScratch.
+  TilesDecoder(const Basis& basis, const DecodeFaces& faces, float* scratch)
+      : basis_(basis), faces_(faces), scratch_(scratch), sums_(scratch + Basis::kKinds * kStageSize) {
+    for (int kind = 0; kind < Basis::kKinds; ++kind) {
+      columns_ += basis.columns(kind);
+      steps_ += stepsOf(basis.columns(kind));
+    }
+    panels_ = reinterpret_cast<uint32_t*>(sums_ + 2 * Basis::kKinds * kKindSums);
+    groups_ = panels_ + kStagedPanels * panelSize();
+  }
+
+  void decode(int panelBegin, int panelEnd, int faceBegin, int faceEnd) {
+    splitFaces(faceBegin, faceEnd);
+    int rows = 0;
+    const auto configure = [&rows](int wanted) {
+      if (rows != wanted) Tiles::configure(rows = wanted);
+    };
+    for (int panel = panelBegin; panel < panelEnd; panel += kStagedPanels) {
+      const int end = panel + kStagedPanels < panelEnd ? panel + kStagedPanels : panelEnd;
+      splitPanels(panel, end);
+      const Stage stage = basis_.stage(faces_, panel, end, scratch_);
+      const uint32_t* group = groups_;
+      int face = faceBegin;
+      for (; face + 2 * kTileFaces <= faceEnd; face += 2 * kTileFaces, group += 2 * groupSize()) {
+        configure(kTileFaces);
+        decodeGroups<2>(stage, panel, end, group, face, 2 * kTileFaces);
+      }
+      for (; face < faceEnd; face += kTileFaces, group += groupSize()) {
+        const int count = faceEnd - face < kTileFaces ? faceEnd - face : kTileFaces;
+        configure(count);
+        decodeGroups<1>(stage, panel, end, group, face, count);
+      }
+    }
+    if (rows > 0) Tiles::release();
+    if (faces_.stream) fenceStreams();
+  }
+
+ private:
+  static constexpr int kKindSums = 6 * kTileWords;
+
+  size_t panelSize() const { return static_cast<size_t>(steps_) * 6 * kTileWords; }
+  size_t groupSize() const { return static_cast<size_t>(steps_) * 2 * kTileWords; }
+
+  void splitFaces(int faceBegin, int faceEnd) {
+    uint32_t* tiles = groups_;
+    for (int face = faceBegin; face < faceEnd; face += kTileFaces) {
+      const float* coefficients = faces_.coefficients + static_cast<size_t>(face) * columns_;
+      for (int kind = 0; kind < Basis::kKinds; ++kind) {
+        const int columns = basis_.columns(kind);
+        splitCoefficients(coefficients, columns_, columns, faceEnd - face < kTileFaces ? faceEnd - face : kTileFaces,
+                          tiles);
+        coefficients += columns;
+        tiles += static_cast<size_t>(stepsOf(columns)) * 2 * kTileWords;
       }
     }
   }
-  stage.finish(face, faceCount);
-}
+
+  void splitPanels(int panelBegin, int panelEnd) {
+    uint32_t* tiles = panels_;
+    for (int panel = panelBegin; panel < panelEnd; ++panel) {
+      for (int kind = 0; kind < Basis::kKinds; ++kind) {
+        basis_.split(panel, kind, tiles);
+        tiles += static_cast<size_t>(stepsOf(basis_.columns(kind))) * 6 * kTileWords;
+      }
+    }
+  }
+
+  // The panels, as tiles from panels_ on, of one or two groups of faces. While one is multiplied the one before is placed, a
+  // few faces after each axis of a step: the unit of the tiles and that of the vectors have work at the same time.
+  template <int kGroups>
+  void decodeGroups(const Stage& stage, int panelBegin, int panelEnd, const uint32_t* groups, int face, int faceCount) {
+    const int share = faceCount / (3 * steps_ + 1) + 1;  // of the faces, with the rest at the end
+    const uint32_t* tiles = panels_;
+    for (int panel = panelBegin; panel <= panelEnd; ++panel) {
+      int placed = panel > panelBegin ? 0 : faceCount;
+      const auto placeSome = [&](int count) {
+        for (; placed < faceCount && count > 0; ++placed, --count) place(stage, panel - 1, face + placed, placed);
+      };
+      const uint32_t* ofKind = groups;
+      for (int kind = 0; kind < Basis::kKinds && panel < panelEnd; ++kind) {
+        const int steps = stepsOf(basis_.columns(kind));
+        multiplyPanel<Tiles, kFourProducts, kGroups>(tiles, ofKind, groupSize(), steps, sums(panel) + kind * kKindSums,
+                                                     [&] { placeSome(share); });
+        tiles += static_cast<size_t>(steps) * 6 * kTileWords;
+        ofKind += static_cast<size_t>(steps) * 2 * kTileWords;
+      }
+      placeSome(faceCount);
+    }
+    stage.finish(face, faceCount);
+  }
+
+  void place(const Stage& stage, int panel, int face, int faceOfTile) const {
+    basis_.place(
+        stage, panel, face, faceOfTile, faces_.poses ? faces_.poses + static_cast<size_t>(face) * 12 : nullptr,
+        sums(panel) + faceOfTile / kTileFaces * 3 * kTileWords + faceOfTile % kTileFaces * DecodeBasis::kPanel);
+  }
+
+  // Of a panel, [kind][group][axis][face][point]; the next one's are elsewhere.
+  float* sums(int panel) const { return sums_ + panel % 2 * Basis::kKinds * kKindSums; }
+
+  const Basis basis_;
+  const DecodeFaces& faces_;
+  int columns_ = 0, steps_ = 0;  // of all kinds
+  float* const scratch_;
+  float* const sums_;  // of two panels in turn
+  uint32_t* panels_;  // [panel][kind][step] as splitPanel has them
+  uint32_t* groups_;  // [group of faces][kind][step] as splitCoefficients has them
+};
 
 template <class Tiles, bool kFourProducts>
 void decodeOnTiles(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd, int faceBegin,
                    int faceEnd, float* scratch) {
-  const int steps = stepsOf(basis);
-  const size_t panelSize = static_cast<size_t>(steps) * 6 * kTileWords,
-               groupSize = static_cast<size_t>(steps) * 2 * kTileWords,
-               halfPanel = static_cast<size_t>(basis.columnCount) * DecodeBasis::kRow;
-  float* const sums = scratch + kStageSize;
-  uint32_t* const panels = reinterpret_cast<uint32_t*>(sums + 6 * kTileWords);
-  uint32_t* const groups = panels + kStagedPanels * panelSize;
-  for (int face = faceBegin; face < faceEnd; face += kTileFaces)
-    splitCoefficients(faces.coefficients + static_cast<size_t>(face) * basis.columnCount, basis.columnCount,
-                      faceEnd - face < kTileFaces ? faceEnd - face : kTileFaces, steps,
-                      groups + groupSize * static_cast<size_t>((face - faceBegin) / kTileFaces));
-  int rows = 0;
-  const auto configure = [&rows](int wanted) {
-    if (rows != wanted) Tiles::configure(rows = wanted);
-  };
-  for (int panel = panelBegin; panel < panelEnd; panel += kStagedPanels) {
-    const int end = panel + kStagedPanels < panelEnd ? panel + kStagedPanels : panelEnd;
-    for (int p = panel; p < end; ++p)
-      splitPanel(basis.halves.data() + halfPanel * static_cast<size_t>(p), basis.columnCount, steps,
-                 panels + panelSize * static_cast<size_t>(p - panel));
-    const Stage stage{basis, faces, panel, end, scratch};
-    const uint32_t* group = groups;
-    int face = faceBegin;
-    for (; face + 2 * kTileFaces <= faceEnd; face += 2 * kTileFaces, group += 2 * groupSize) {
-      configure(kTileFaces);
-      decodeGroups<Tiles, kFourProducts, 2>(stage, panels, group, steps, face, 2 * kTileFaces, sums);
-    }
-    for (; face < faceEnd; face += kTileFaces, group += groupSize) {
-      const int count = faceEnd - face < kTileFaces ? faceEnd - face : kTileFaces;
-      configure(count);
-      decodeGroups<Tiles, kFourProducts, 1>(stage, panels, group, steps, face, count, sums);
-    }
-  }
-  if (rows > 0) Tiles::release();
-  if (faces.stream) fenceStreams();
+  TilesDecoder<Tiles, kFourProducts, PointsOnTiles>({basis}, faces, scratch)
+      .decode(panelBegin, panelEnd, faceBegin, faceEnd);
 }
 
 }  // namespace

@@ -55,33 +55,37 @@ inline void stream(float* SFM_RESTRICT to, const float* SFM_RESTRICT from, size_
   memcpy(to + i, from + i, (count - i) * sizeof(float));
 }
 
-// Where the panels [panelBegin, panelEnd) of some faces, a tile at a time, are written: to their places, or, where they
-// are to go past the caches, to a stage that holds a face's part in one piece, since lines that are streamed in parts
-// cost more than they save.
+// Where the points [first, end) of some faces, a tile at a time, are written: to their places, or, where they are to go
+// past the caches, to a stage that holds a face's part in one piece, since lines that are streamed in parts cost more than
+// they save.
 struct Stage {
-  const DecodeBasis& basis;
   const DecodeFaces& faces;
-  int panelBegin, panelEnd;
-  float* scratch;  // of the faces of a tile, kStagedFaces * kStagedPanels * kRow
+  int pointCount;  // of a face
+  int first, end;
+  bool streams;
+  float* scratch;  // of the faces of a tile, each its points
 
   SFM_ALWAYS_INLINE float* at(int face, int faceOfTile, int point) const {
-    if (faces.stream)
-      return scratch + (static_cast<size_t>(faceOfTile) * kStagedPanels * DecodeBasis::kPanel + point -
-                        panelBegin * DecodeBasis::kPanel) *
-                           3;
-    return faces.vertices + (static_cast<size_t>(face) * basis.pointCount + point) * 3;
+    if (streams) return scratch + (static_cast<size_t>(faceOfTile) * (end - first) + (point - first)) * 3;
+    return faces.vertices + (static_cast<size_t>(face) * pointCount + point) * 3;
   }
 
-  // After the panels of a tile of faces.
+  // After the points of a tile of faces.
   SFM_ALWAYS_INLINE void finish(int face, int faceCount) const {
-    if (!faces.stream) return;
-    const int first = panelBegin * DecodeBasis::kPanel, end = panelEnd * DecodeBasis::kPanel,
-              points = (end < basis.pointCount ? end : basis.pointCount) - first;
+    if (!streams) return;
     for (int f = 0; f < faceCount; ++f)
-      stream(faces.vertices + (static_cast<size_t>(face + f) * basis.pointCount + first) * 3, at(face + f, f, first),
-             static_cast<size_t>(points) * 3);
+      stream(faces.vertices + (static_cast<size_t>(face + f) * pointCount + first) * 3, at(face + f, f, first),
+             static_cast<size_t>(end - first) * 3);
   }
 };
+
+// That of some panels of a basis, whose points are neighbours.
+SFM_ALWAYS_INLINE Stage stageOf(const DecodeBasis& basis, const DecodeFaces& faces, int panelBegin, int panelEnd,
+                                float* scratch) {
+  const int first = panelBegin * DecodeBasis::kPanel, whole = panelEnd * DecodeBasis::kPanel,
+            end = whole < basis.pointCount ? whole : basis.pointCount;
+  return {faces, basis.pointCount, first, end, faces.stream, scratch};
+}
 
 }  // namespace
 }  // namespace sfm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/CpuFeatures.h"
+#include "cpu/kernels/DecodeMirroredTiles.h"
 #include "cpu/kernels/DecodeTiles.h"
 #include "test/EmulatedTiles.h"
 #include "test/kernels/TilesTable.h"
@@ -22,7 +23,12 @@ void multiplyAddOnTiles(int rows, const uint32_t* a, const uint32_t* b, float* s
 }
 
 constexpr TilesTable makeTilesTable(const char* name, bool (*supported)()) {
-  return {name, supported, &decodeOnTiles<EmulatedTiles, true>, &decodeOnTiles<EmulatedTiles, false>,
+  return {name,
+          supported,
+          &decodeOnTiles<EmulatedTiles, true>,
+          &decodeOnTiles<EmulatedTiles, false>,
+          &decodeMirroredOnTiles<EmulatedTiles, true>,
+          &decodeMirroredOnTiles<EmulatedTiles, false>,
           &multiplyAddOnTiles};
 }
 

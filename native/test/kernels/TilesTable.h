@@ -11,6 +11,7 @@ struct TilesTable {
   const char* name;
   bool (*supported)();
   DecodeFunction decode, decodeFast;
+  DecodeMirroredFunction decodeMirrored, decodeMirroredFast;
   // sums[16][16] += the products of a [rows][16] and b [16][16], words of two bf16 each.
   void (*multiplyAdd)(int rows, const uint32_t* a, const uint32_t* b, float* sums);
 };
