@@ -71,7 +71,8 @@ __device__ __noinline__ void substituteForward() {
   const FitSystem system = Block::system();
   const int thread = Block::thread(), tiles = tilesOf(system.count), residual = residualColumn(system.count);
   if (thread < 32) {
-    float value[kGroups];
+    const float* inversePivots = Block::inversePivots();
+    float value[kGroups];  // of y, times its pivot
 #pragma unroll
     for (int group = 0; group < kGroups; ++group) {
       const int k = 32 * group + thread;
@@ -80,16 +81,15 @@ __device__ __noinline__ void substituteForward() {
 #pragma unroll
     for (int group = 0; group < kGroups; ++group) {
       const int most = system.eliminated - 1 - 32 * group;
-#pragma unroll 2
+#pragma unroll 4
       for (int lane = 0; lane <= (most < 31 ? most : 31); ++lane) {
         const int j = 32 * group + lane;
         const float* row = factorRow<Block>(tiles, j);
-        const float solved = __shfl_sync(kAllLanes, value[group], lane) * Block::inversePivots()[j];
-        if (thread == lane) value[group] = solved;
+        const float inverse = inversePivots[j], solved = __shfl_sync(kAllLanes, value[group], lane);
 #pragma unroll
         for (int behind = group; behind < kGroups; ++behind) {
           const int k = 32 * behind + thread;
-          if (k > j && k < system.count) value[behind] -= row[slot(k)] * solved;
+          if (k > j && k < system.count) value[behind] -= row[slot(k)] * inverse * solved;
         }
       }
     }
@@ -97,7 +97,7 @@ __device__ __noinline__ void substituteForward() {
     for (int group = 0; group < kGroups; ++group) {
       const int k = 32 * group + thread;
       if (k < system.eliminated)
-        factorRow<Block>(tiles, k)[slot(residual)] = value[group];
+        factorRow<Block>(tiles, k)[slot(residual)] = inversePivots[k] * value[group];
       else if (k < system.count)
         Block::box().right[k - system.eliminated] = -value[group];
     }

@@ -71,7 +71,7 @@ __device__ __noinline__ void refresh() {
 
 // Part of a landmark's row of the basis times the latents.
 __device__ inline float basisProduct(const float* __restrict__ column, int step, const float* x, int first, int last) {
-  constexpr int kAtOnce = 16;  // on their way together, and the last ones as well
+  constexpr int kAtOnce = 32;  // on their way together, and the last ones as well
   float sum = 0;
 #pragma unroll 1
   for (int c = first; c < last; c += kAtOnce) {

@@ -36,7 +36,8 @@ __device__ __noinline__ bool solveExpression() {
 }
 
 // The eliminated columns' part of the step: U s = -(y + U_e s_e), y = U^-T g being the factor's last column. By one
-// warp, a column at a time, with the rows' sums in registers.
+// warp, a column at a time, with the rows' sums in registers, over their pivots: a column waits for a shuffle and an
+// addition alone.
 template <class Block>
 __device__ __noinline__ void substituteBack() {
   constexpr int kGroups = Block::kColumnGroups;
@@ -58,25 +59,25 @@ __device__ __noinline__ void substituteBack() {
   if (thread < 32) {
     const float* inversePivots = Block::inversePivots();
     const float* row[kGroups];
-    float value[kGroups];
+    float value[kGroups], inverse[kGroups];
 #pragma unroll
     for (int group = 0; group < kGroups; ++group) {
       const int k = 32 * group + thread;
       row[group] = factorRow<Block>(tiles, k < eliminated ? k : 0);
-      value[group] = k < eliminated ? step[k] : 0;
+      inverse[group] = k < eliminated ? inversePivots[k] : 0;
+      value[group] = k < eliminated ? step[k] * inverse[group] : 0;
     }
 #pragma unroll
     for (int group = kGroups - 1; group >= 0; --group) {
       if (32 * group >= eliminated) continue;
       const int most = eliminated - 1 - 32 * group;
-#pragma unroll 2
+#pragma unroll 4
       for (int lane = most < 31 ? most : 31; lane >= 0; --lane) {
         const int j = 32 * group + lane;
-        const float solved = __shfl_sync(kAllLanes, value[group], lane) * inversePivots[j];
-        if (thread == lane) value[group] = solved;
+        const float solved = __shfl_sync(kAllLanes, value[group], lane);
 #pragma unroll
         for (int above = 0; above <= group; ++above)
-          if (32 * above + thread < j) value[above] -= row[above][slot(j)] * solved;
+          if (32 * above + thread < j) value[above] -= row[above][slot(j)] * inverse[above] * solved;
       }
     }
 #pragma unroll

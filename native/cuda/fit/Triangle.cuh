@@ -26,6 +26,43 @@ __device__ __forceinline__ int nextToSweep(const int* state, const int* swept, i
   return k;
 }
 
+// Some of up to 96 variables, a bit each, the same in all threads: which comes next is known without asking memory.
+class Variables {
+ public:
+  static constexpr int kMost = 96;
+  // Those for which has(k).
+  template <class Has>
+  __device__ __forceinline__ Variables(int count, Has has) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+    for (int w = 0; w < kWords; ++w) words_[w] = __ballot_sync(kAllLanes, 32 * w + lane < count && has(32 * w + lane));
+  }
+  // kMost: there is none.
+  __device__ __forceinline__ int first() const {
+    int k = kMost;
+#pragma unroll
+    for (int w = kWords - 1; w >= 0; --w)
+      if (words_[w] != 0) k = 32 * w + __ffs(static_cast<int>(words_[w])) - 1;
+    return k;
+  }
+  __device__ __forceinline__ bool has(int k) const {
+    unsigned word = words_[0];
+#pragma unroll
+    for (int w = 1; w < kWords; ++w)
+      if (k >= 32 * w) word = words_[w];
+    return (word >> (k % 32) & 1) != 0;
+  }
+  __device__ __forceinline__ void remove(int k) {
+#pragma unroll
+    for (int w = 0; w < kWords; ++w)
+      if (k / 32 == w) words_[w] &= ~(1u << (k % 32));
+  }
+
+ private:
+  static constexpr int kWords = kMost / 32;
+  unsigned words_[kWords];
+};
+
 // A sweep's variable: its inverse, and what its row and column are multiplied by.
 struct SweepPivot {
   float inverse, side;
@@ -54,6 +91,7 @@ struct SweptTriangle {
 // With the triangle in the threads' registers meanwhile, kMost numbers each: what is in them is found and put back once.
 template <int kThreads, int kMost>
 __device__ __forceinline__ bool sweepInRegisters(const SweptTriangle& s) {
+  static_assert(triangleSize(Variables::kMost) >= kMost * kThreads);
   const int thread = static_cast<int>(threadIdx.x), size = triangleSize(s.n);
   float value[kMost];
   int place[kMost];  // row and column
@@ -65,13 +103,16 @@ __device__ __forceinline__ bool sweepInRegisters(const SweptTriangle& s) {
     place[e] = row << 16 | (at - row * (row + 1) / 2);
     value[e] = s.a[at];
   }
-  int k = nextToSweep(s.state, s.swept, s.variables, 0);
-  for (int half = 0; k < s.variables; half = 1 - half) {
+  const Variables swept(s.variables, [&](int k) { return s.swept[k] != 0; });
+  Variables left(s.variables, [&](int k) { return isWanted(s.state, k) != (s.swept[k] != 0); });
+  int k = left.first();
+  for (int half = 0; k < Variables::kMost; half = 1 - half) {
     const float* column = s.room + half * s.n;
     float* after = s.room + (1 - half) * s.n;
-    const SweepPivot pivot(column[k], s.swept[k] == 0);
+    const SweepPivot pivot(column[k], !swept.has(k));
     if (!pivot.possible) return false;
-    const int then = nextToSweep(s.state, s.swept, s.variables, k + 1);
+    left.remove(k);
+    const int then = left.first();
 #pragma unroll
     for (int e = 0; e < kMost; ++e) {
       const int i = place[e] >> 16, j = place[e] & 0xffff;
