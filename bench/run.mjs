@@ -6,7 +6,7 @@ import { cpus, loadavg, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { devices, SphereFaceModel } from '../dist/index.js'
 import { benchDecode } from './decode.mjs'
-import { benchEventLoop } from './eventLoop.mjs'
+import { benchEventLoop, benchJavaScript } from './eventLoop.mjs'
 import { benchFit, syntheticFaces } from './fit.mjs'
 import { benchFitPeers } from './fitPeers.mjs'
 import { benchJointTime } from './joint.mjs'
@@ -170,6 +170,18 @@ table(
     ...[delay.median, delay.p99, delay.max].map(ms),
   ]),
 )
+const javaScript = {}
+for (const scheme of ['ibug68', 'mediapipe478'])
+  for (const slideContour of scheme === 'ibug68' ? [true, false] : [true])
+    javaScript[`${scheme}${slideContour ? '' : ', slideContour: false'}`] = await benchJavaScript(
+      await model.createFitter({ slideContour }),
+      await syntheticFaces(model, scheme),
+    )
+table(
+  'What a fit takes of the event loop, microseconds a face',
+  ['landmarks', 'fit', 'fitArrays'],
+  Object.entries(javaScript).map(([what, { objects, arrays }]) => [what, objects.toFixed(1), arrays.toFixed(1)]),
+)
 model.dispose()
 
 const peers = process.argv.includes('--no-peers') ? null : benchFitPeers()
@@ -217,6 +229,7 @@ const report = {
   fit,
   joint,
   eventLoop,
+  javaScript,
   peers,
 }
 writeFileSync(

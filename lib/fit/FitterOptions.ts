@@ -5,7 +5,7 @@ import type { NativeFitOptions } from '../native.js'
 
 /** How faces are fitted. Every default is chosen so that it need not be touched. */
 export interface FitterOptions {
-  /** Where to compute (default: where the model does). Fits with a `posterior` are the CPU's in any case. */
+  /** Where to compute (default: where the model does). */
   device?: DeviceName
   /** The camera of observations that do not say (default `perspective`). */
   camera?: 'perspective' | 'weak'

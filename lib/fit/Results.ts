@@ -7,7 +7,7 @@ import { type Posterior, triangle } from './Posterior.js'
 import { posteriorToJson } from './posteriorJson.js'
 
 /** Places in a record; the order of native/core/Batch.h's FitRecord. */
-const RECORD = {
+export const RECORD = {
   status: 0,
   failure: 1,
   usable: 2,
@@ -24,7 +24,7 @@ const RECORD = {
   size: 24,
 } as const
 
-const STATUS: readonly FitStatus[] = ['converged', 'max-iterations', 'failed']
+export const STATUS: readonly FitStatus[] = ['converged', 'max-iterations', 'failed']
 
 /** By native/core/Fit.h's FitFailure. */
 const FAILURES: readonly string[] = [
@@ -69,7 +69,7 @@ function noExpression(names: readonly string[]): Record<string, number> {
 const expressionsOf = new WeakMap<readonly string[], Record<string, number>>()
 
 /** What was fitted: landmarks of an image, by a camera of either kind, or of a scan. */
-type Space = 'perspective' | 'weak' | 'scan'
+export type Space = 'perspective' | 'weak' | 'scan'
 
 /** The sizes of the arrays of one result. */
 export interface ResultSizes {
@@ -159,12 +159,22 @@ function message(status: FitStatus, usable: boolean, failure: number, iterations
   return usable ? end : `${end}; the landmarks miss the face by more than it could be wrong`
 }
 
+function degrees(radians: number): number {
+  return (radians * 180) / Math.PI
+}
+
+/** The yaw of the rotation [9] from `at` on, see {@link poseOf}. */
+export function yawOf(rotations: Float64Array, at: number, scan: boolean): number {
+  const r20 = rotations[at + 6] as number
+  return degrees(-Math.asin(Math.min(1, Math.max(-1, scan ? -r20 : r20))))
+}
+
 /**
  * Angles by nod (pitch), then turn (yaw), then the flip of axes, then tilt in the image (roll):
  * R = Rz(roll) diag(1,-1,-1) Ry(-yaw) Rx(-pitch). A scan has no image to flip for: R = diag(1,-1,-1) times that.
  */
 export function poseOf(rotation: Float64Array, translation: Float64Array, scan: boolean): Pose {
-  const [r00, , , r10, , , r20, r21, r22] = rotation as unknown as number[] as [
+  const [r00, , , r10, , , , r21, r22] = rotation as unknown as number[] as [
     number,
     number,
     number,
@@ -176,17 +186,16 @@ export function poseOf(rotation: Float64Array, translation: Float64Array, scan: 
     number,
   ]
   const flip = scan ? -1 : 1
-  const degrees = (radians: number) => (radians * 180) / Math.PI
   return {
     rotation,
     translation,
-    yaw: degrees(-Math.asin(Math.min(1, Math.max(-1, flip * r20)))),
+    yaw: yawOf(rotation, 0, scan),
     pitch: degrees(Math.atan2(flip * r21, -flip * r22)),
     roll: degrees(Math.atan2(flip * r10, r00)),
   }
 }
 
-function cameraOf(at: (place: number) => number, space: Space): Camera | null {
+export function cameraOf(at: (place: number) => number, space: Space): Camera | null {
   if (space === 'scan') return null
   const principal: [number, number] = [at(RECORD.principal), at(RECORD.principal + 1)]
   return space === 'weak'

@@ -17,7 +17,7 @@ export interface PackedObservation {
 }
 
 /** MediaPipe's face mesh comes with and without the ten points of the irises, which no model has. */
-const SHORT_FORMS: Readonly<Record<string, number>> = { mediapipe478: 468 }
+export const SHORT_FORMS: Readonly<Record<string, number>> = { mediapipe478: 468 }
 
 /**
  * Checks an observation against the model's schemes and packs it.

@@ -5,6 +5,11 @@ import type { FitResult } from '../FitResult.js'
 import type { PackedObservation } from '../packObservation.js'
 import { type OutlineCurve, type OutlineMesh, outlineCurves, type SurfacePoint } from './outlineCurves.js'
 
+/** What of a fit says whether its landmarks are on the outline. */
+export interface FittedFace extends Pick<FitResult, 'camera' | 'residuals' | 'identity' | 'expressionValues'> {
+  pose: Pick<FitResult['pose'], 'rotation' | 'translation' | 'yaw'>
+}
+
 /** What a sliding contour needs of its model. */
 export interface ContourModel {
   data: OutlineMesh
@@ -66,6 +71,11 @@ export class SlidingContour {
     this.#model = model
   }
 
+  /** Whether anything of a scheme slides at all. */
+  slides(scheme: LandmarkScheme): boolean {
+    return this.#curvesOf(scheme).length > 0
+  }
+
   /**
    * The scheme whose jaw is on the outline of a face at this yaw.
    *
@@ -80,7 +90,7 @@ export class SlidingContour {
    * How far the landmarks of an image, fitted as points of the skin, have gone on the way from there to the outline: what
    * the fit misses them by, along that way.
    */
-  slideOf({ scheme, points, dimensions }: PackedObservation, result: FitResult): Slide {
+  slideOf({ scheme, points, dimensions }: PackedObservation, result: FittedFace): Slide {
     const slide = new Slide()
     const { pose, camera, residuals } = result
     // A fit need not be usable: points of the skin may miss an outline by more than a face could be wrong.
@@ -127,7 +137,7 @@ export class SlidingContour {
   }
 
   /** [L,3] mm, of a fitted face, with the scheme's offsets. */
-  #landmarks(scheme: LandmarkScheme, { identity, expressionValues }: FitResult): Float32Array {
+  #landmarks(scheme: LandmarkScheme, { identity, expressionValues }: FittedFace): Float32Array {
     const landmarks = new Float32Array(3 * scheme.count)
     const number = this.#model.nativeScheme(scheme)
     this.#model.native().decodeSync(number, identity, expressionValues, null, landmarks)

@@ -1,7 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 import type { FitResult } from '../FitResult.js'
 import type { PackedObservation } from '../packObservation.js'
-import type { SlidingContour } from './SlidingContour.js'
+import type { FittedFace, SlidingContour } from './SlidingContour.js'
+
+/** What of a fit says whether another one is better. */
+export interface ComparedFace extends FittedFace, Pick<FitResult, 'usable'> {
+  cost: Pick<NonNullable<FitResult['cost']>, 'final'> | null
+}
 
 /** Fits by the outline: the second one, where the first has found another yaw. */
 const PASSES = 2
@@ -15,11 +20,11 @@ const BLOCK = 4096
  * @param results Of the observations as points of the skin; written to.
  * @param refit Fits some of the observations, given with their places, their jaws moved.
  */
-export async function slideContours(
+export async function slideContours<Face extends ComparedFace>(
   contour: SlidingContour,
   observations: readonly PackedObservation[],
-  results: FitResult[],
-  refit: (observations: readonly PackedObservation[], places: readonly number[]) => Promise<FitResult[]>,
+  results: Face[],
+  refit: (observations: readonly PackedObservation[], places: readonly number[]) => Promise<Face[]>,
 ): Promise<void> {
   let open: number[] = []
   for (let start = 0; start < observations.length; start += BLOCK) {
@@ -44,7 +49,7 @@ export async function slideContours(
 export function onOutline(
   contour: SlidingContour,
   observations: readonly PackedObservation[],
-  results: readonly FitResult[],
+  results: readonly FittedFace[],
 ): number[] {
   return [...observations.keys()].filter((i) => contour.slideOf(observations[i]!, results[i]!).reachesOutline())
 }
@@ -55,7 +60,8 @@ export function moveToOutline(contour: SlidingContour, observation: PackedObserv
 }
 
 /** Whether one fit of some images is better than another by its cost; one that is not usable never is. */
-export function explainsBetter(these: readonly FitResult[], others: readonly FitResult[]): boolean {
-  const cost = (results: readonly FitResult[]) => results.reduce((sum, { cost }) => sum + (cost?.final ?? Infinity), 0)
+export function explainsBetter(these: readonly ComparedFace[], others: readonly ComparedFace[]): boolean {
+  const cost = (results: readonly ComparedFace[]) =>
+    results.reduce((sum, { cost }) => sum + (cost?.final ?? Infinity), 0)
   return these.every(({ usable }) => usable) && cost(these) < cost(others)
 }
