@@ -17,7 +17,7 @@ export type {
   TruthShard,
 } from './corpus/TrainingData.js'
 export { type WriteCorpusOptions, writeCorpus } from './corpus/writeCorpus.js'
-export type { Latents } from './decode/Latents.js'
+export type { LatentArrays, Latents } from './decode/Latents.js'
 export { type CpuDevice, type CudaDevice, configureCpu, type Device, type DeviceName, devices } from './devices.js'
 export { ERROR_CODES, type ErrorCode, SfmError } from './errors.js'
 export type { FitArrays } from './fit/FitArrays.js'

@@ -10,6 +10,19 @@ export interface Latents {
   pose?: { rotation: ArrayLike<number>; translation: ArrayLike<number> }
 }
 
+/** Many faces side by side; what `Fitter.fitArrays` returns is that. */
+export interface LatentArrays {
+  /** B. */
+  count: number
+  /** [B,K] */
+  identity: Float32Array
+  /** [B,E] in the model's order; all at rest without it. */
+  expression?: Float32Array
+  /** [B,9] and [B,3], used when `posed` is asked for. Where they are NaN, so are the vertices. */
+  rotation?: Float32Array | Float64Array
+  translation?: Float32Array | Float64Array
+}
+
 /** Faces as the native side takes them. */
 export interface PackedLatents {
   count: number
@@ -37,7 +50,13 @@ const LARGEST_BATCH = 2 ** 20
  * @param posed Whether every face's pose is needed.
  * @throws SfmError INVALID_ARGUMENT naming the face and the argument.
  */
-export function packLatents(faces: readonly Latents[], model: LatentSizes, posed: boolean): PackedLatents {
+export function packLatents(
+  latents: Latents | readonly Latents[] | LatentArrays,
+  model: LatentSizes,
+  posed: boolean,
+): PackedLatents {
+  if (isLatentArrays(latents)) return packArrays(latents, model, posed)
+  const faces = asList<Latents>(latents, 'latents')
   const { identityCount: k, expressionCount: e } = model
   const count = faces.length
   if (count > LARGEST_BATCH) throw invalidArgument('latents', `at most ${LARGEST_BATCH} faces a call`, faces)
@@ -62,6 +81,57 @@ export function packLatents(faces: readonly Latents[], model: LatentSizes, posed
     }
   }
   return { count, identity, expression, poses }
+}
+
+function isLatentArrays(latents: unknown): latents is LatentArrays {
+  return typeof latents === 'object' && latents !== null && !Array.isArray(latents) && 'count' in latents
+}
+
+function packArrays(latents: LatentArrays, model: LatentSizes, posed: boolean): PackedLatents {
+  const { count } = latents
+  if (!Number.isSafeInteger(count) || count < 0 || count > LARGEST_BATCH)
+    throw invalidArgument('latents.count', `the number of faces, at most ${LARGEST_BATCH}`, count)
+  const isNumber = (value: number) => Number.isFinite(value)
+  const identity = copyArray(latents.identity, 'latents.identity', count, model.identityCount, isNumber)
+  const { expression } = latents
+  return {
+    count,
+    identity,
+    expression:
+      expression === undefined
+        ? null
+        : copyArray(expression, 'latents.expression', count, model.expressionCount, isNumber),
+    poses: posed ? packPoses(latents, count) : null,
+  }
+}
+
+function packPoses({ rotation, translation }: LatentArrays, count: number): Float32Array {
+  const isKnownOrNaN = (value: number) => Math.abs(value) !== Number.POSITIVE_INFINITY
+  const rotations = copyArray(rotation, 'latents.rotation', count, 9, isKnownOrNaN)
+  const translations = copyArray(translation, 'latents.translation', count, 3, isKnownOrNaN)
+  const poses = new Float32Array(count * 12)
+  for (let i = 0; i < count; i++) {
+    poses.set(rotations.subarray(9 * i, 9 * i + 9), 12 * i)
+    poses.set(translations.subarray(3 * i, 3 * i + 3), 12 * i + 9)
+  }
+  return poses
+}
+
+/** [B,width] numbers as they will be stored, by the constructor, which sees the memory and not what a subclass says of it. */
+function copyArray(
+  from: Float32Array | Float64Array | undefined,
+  name: string,
+  count: number,
+  width: number,
+  isAllowed: (value: number) => boolean,
+): Float32Array {
+  const expected = `a Float32Array of ${count} times ${width} numbers`
+  if (!(from instanceof Float32Array) && !(from instanceof Float64Array)) throw invalidArgument(name, expected, from)
+  const numbers = new Float32Array(from.length === 0 ? [] : from)
+  if (numbers.length !== count * width) throw invalidArgument(name, expected, numbers)
+  for (let i = 0; i < numbers.length; i++)
+    if (!isAllowed(numbers[i] as number)) throw invalidArgument(`${name}[${i}]`, 'a finite number', numbers[i])
+  return numbers
 }
 
 function isArrayLike(value: object): value is ArrayLike<number> {

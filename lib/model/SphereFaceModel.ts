@@ -1,4 +1,4 @@
-import { asList, type Latents, packLatents, requireOptions } from '../decode/Latents.js'
+import { type LatentArrays, type Latents, packLatents, requireOptions } from '../decode/Latents.js'
 import { type DeviceName, requireDevice, warnOfFallback } from '../devices.js'
 import { invalidArgument, SfmError } from '../errors.js'
 import { SlidingContour } from '../fit/contour/SlidingContour.js'
@@ -210,7 +210,7 @@ export class SphereFaceModel {
    * Decodes faces to vertices, in the background; on the CPU a few hundred points (the landmarks of a face) at once, since
    * handing them over would take longer.
    *
-   * @param latents One face or many; fit results will do.
+   * @param latents One face or many; fit results will do, and what `fitArrays` returns.
    * @returns [N,3], or [B,N,3] one after the other, in mm; with `normals`, unit vertex normals of the same shape as
    *   well. With `out`, it.
    * @throws SfmError INVALID_ARGUMENT, UNKNOWN_SCHEME, ABORTED, DISPOSED, QUEUE_FULL, OUT_OF_MEMORY,
@@ -220,12 +220,15 @@ export class SphereFaceModel {
    * const { normals } = await model.decode(result, { normals: true })
    */
   decode(
-    latents: Latents | readonly Latents[],
+    latents: Latents | readonly Latents[] | LatentArrays,
     options: DecodeOptions & { normals: true },
   ): Promise<{ vertices: Float32Array; normals: Float32Array }>
-  decode(latents: Latents | readonly Latents[], options?: DecodeOptions & { normals?: false }): Promise<Float32Array>
+  decode(
+    latents: Latents | readonly Latents[] | LatentArrays,
+    options?: DecodeOptions & { normals?: false },
+  ): Promise<Float32Array>
   async decode(
-    latents: Latents | readonly Latents[],
+    latents: Latents | readonly Latents[] | LatentArrays,
     options: DecodeOptions & { normals?: boolean } = {},
   ): Promise<Float32Array | { vertices: Float32Array; normals: Float32Array }> {
     requireOptions(options)
@@ -233,7 +236,7 @@ export class SphereFaceModel {
     const model = this.#requireNative()
     const device = requireDevice(options.device ?? this.#device)
     if (!PRECISIONS.includes(precision)) throw invalidArgument('precision', "'standard', 'fast' or 'exact'", precision)
-    const faces = packLatents(asList<Latents>(latents, 'latents'), this.#latentSizes(), posed)
+    const faces = packLatents(latents, this.#latentSizes(), posed)
     const size = this.#checkOut(out, faces.count, scheme)
     if (normals && scheme !== undefined)
       throw invalidArgument('normals', 'no scheme, since landmarks have none', scheme)
@@ -272,13 +275,13 @@ export class SphereFaceModel {
    * const vertices = model.decodeSync(result, { out: reusable })
    */
   decodeSync(
-    latents: Latents | readonly Latents[],
+    latents: Latents | readonly Latents[] | LatentArrays,
     options: { out?: Float32Array; posed?: boolean; scheme?: string } = {},
   ): Float32Array {
     requireOptions(options)
     const { posed = false, scheme } = options
     const model = this.#requireNative()
-    const faces = packLatents(asList<Latents>(latents, 'latents'), this.#latentSizes(), posed)
+    const faces = packLatents(latents, this.#latentSizes(), posed)
     const size = this.#checkOut(options.out, faces.count, scheme)
     const out = options.out ?? allocate(size)
     try {

@@ -257,6 +257,21 @@ describe('arrays of results', () => {
     expect(found.rotation).toBe(found.rotation)
   })
 
+  it('are decoded as the faces are', async () => {
+    const seen = faces('mediapipe478', 6)
+    const arrays = await fitter.fitArrays({ scheme: 'mediapipe478', count: 6, points: flat(seen) })
+    const each = Array.from({ length: 6 }, (_, i) => arrays.at(i))
+    expect(await model.decode(arrays)).toEqual(await model.decode(each))
+    const posed = await model.decode(arrays, { posed: true, scheme: 'ibug68' })
+    const size = 3 * 68
+    for (const [i, face] of each.entries()) {
+      const vertices = posed.slice(i * size, (i + 1) * size)
+      if (face.status === 'failed') expect(vertices).toEqual(new Float32Array(size).fill(Number.NaN))
+      else expect(vertices).toEqual(await model.decode(face, { posed: true, scheme: 'ibug68' }))
+    }
+    expect(model.decodeSync(arrays, { scheme: 'ibug68' })).toEqual(await model.decode(each, { scheme: 'ibug68' }))
+  })
+
   it('without posteriors have none', async () => {
     const found = await fitter.fitArrays({ scheme: 'ibug68', count: 2, points: flat(faces('ibug68', 2)) })
     expect([found.information.length, found.shift.length]).toEqual([0, 0])

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { asList, type Latents, packLatents, requireOptions } from '../../lib/decode/Latents.js'
+import { asList, type LatentArrays, type Latents, packLatents, requireOptions } from '../../lib/decode/Latents.js'
 import { expectSfmError } from '../fixtures/expectSfmError.js'
 
 const model = { identityCount: 2, expressionCount: 3, expressionNames: ['a', 'b', 'c'] }
@@ -53,6 +53,75 @@ describe('packLatents', () => {
       /^latents\[1\]\.identity/,
     )
     expectSfmError(() => packLatents([good], model, true), 'INVALID_ARGUMENT', /^latents\.pose/)
+  })
+})
+
+describe('packLatents of arrays', () => {
+  const arrays = {
+    count: 2,
+    identity: Float32Array.of(1, 2, 6, 7),
+    expression: Float32Array.of(3, 4, 5, 0, 0, 8),
+    rotation: Float64Array.from({ length: 18 }, (_, i) => i),
+    translation: Float64Array.of(10, 11, 12, Number.NaN, 0, 1),
+  }
+
+  it('copies them', () => {
+    const packed = packLatents(arrays, model, true)
+    expect(packed).toEqual({
+      count: 2,
+      identity: arrays.identity,
+      expression: arrays.expression,
+      poses: Float32Array.of(
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        10,
+        11,
+        12,
+        9,
+        10,
+        11,
+        12,
+        13,
+        14,
+        15,
+        16,
+        17,
+        Number.NaN,
+        0,
+        1,
+      ),
+    })
+    expect(packed.identity).not.toBe(arrays.identity)
+    expect(packLatents({ count: 2, identity: arrays.identity }, model, false)).toMatchObject({
+      expression: null,
+      poses: null,
+    })
+    expect(packLatents({ count: 0, identity: new Float32Array(0) }, model, false).count).toBe(0)
+  })
+
+  it.each([
+    ['latents.count', { ...arrays, count: -1 }],
+    ['latents.count', { ...arrays, count: 2 ** 20 + 1 }],
+    ['latents.count', { ...arrays, count: 'two' }],
+    ['latents.identity', { ...arrays, count: 3 }],
+    ['latents.identity', { ...arrays, identity: [1, 2, 6, 7] }],
+    ['latents.identity[1]', { ...arrays, identity: Float32Array.of(1, Number.NaN, 6, 7) }],
+    ['latents.expression', { ...arrays, expression: new Float32Array(5) }],
+    ['latents.expression', { ...arrays, expression: null }],
+    ['latents.expression[5]', { ...arrays, expression: Float64Array.of(0, 0, 0, 0, 0, 1e300) }],
+    ['latents.rotation', { ...arrays, rotation: undefined }],
+    ['latents.translation', { ...arrays, translation: new Float32Array(7) }],
+    ['latents.translation[0]', { ...arrays, translation: new Float32Array(6).fill(Number.POSITIVE_INFINITY) }],
+  ])('names %s', (name, latents) => {
+    const message = new RegExp(`^${name.replace(/[.[\]]/g, '\\$&')}: expected`)
+    expectSfmError(() => packLatents(latents as unknown as LatentArrays, model, true), 'INVALID_ARGUMENT', message)
   })
 })
 
