@@ -315,34 +315,40 @@ CASE(failures_are_those_of_the_cpu) {
 }
 
 CASE(options_are_kept) {
-  Scene scene(mixedModel(), 40, true);
-  std::vector<Observation> observations;
-  for (int i = 0; i < 3; ++i) {
-    View view;
-    view.noise = 2;
-    view.yaw = 20 * i;
-    observations.push_back(scene.observation(scene.draw(view), view));
-  }
-  for (int change = 0; change < 6; ++change) {
-    FitOptions options;
-    if (change == 0) options.maxIterations = 2;  // on the way to the objective
-    if (change == 1) options.nuisances = false;
-    if (change == 2) options.boundExpression = false;
-    if (change == 3) options.identityPrior = 3, options.expressionPrior = 0.5;
-    if (change == 4) options.degreesOfFreedom = 9;
-    if (change == 5) options.costTolerance = 1e-3;
-    const Scope scope("change ", change);
-    const auto cpu = fitOnCpu(scene, observations, options, false, false);
-    const DeviceFit fit = fitOnDevice(scene, observations, options, false);
-    for (size_t i = 0; i < observations.size(); ++i) {
-      const double* expected = cpu->records.data() + i * kRecordSize;
-      CHECK_EQUAL(fit.unsolved[i], 0);
-      CHECK_EQUAL(fit.record(i)[kRecordStatus], expected[kRecordStatus]);
-      // The order of sums may decide on the last one.
-      CHECK_NEAR(fit.record(i)[kRecordIterations], expected[kRecordIterations], 1);
-      CHECK_NEAR(fit.record(i)[kRecordFinalCost], expected[kRecordFinalCost], 1e-4 * expected[kRecordFinalCost]);
-      CHECK_NEAR(fit.record(i)[kRecordUncertainty], expected[kRecordUncertainty], 1e-3 * expected[kRecordUncertainty]);
-      CHECK_NEAR(fit.record(i)[kRecordRmse], expected[kRecordRmse], 1e-3 * expected[kRecordRmse]);
+  for (const int tangent : {24, 60}) {  // a large system goes by fewer unknowns at first, and makes further steps
+    SyntheticModelOptions model = mixedModel();
+    model.tangent = tangent;
+    Scene scene(model, 40, true);
+    std::vector<Observation> observations;
+    for (int i = 0; i < 3; ++i) {
+      View view;
+      view.noise = 2;
+      view.yaw = 20 * i;
+      observations.push_back(scene.observation(scene.draw(view), view));
+    }
+    for (int change = 0; change < 7; ++change) {
+      FitOptions options;
+      if (change == 0) options.maxIterations = 2;  // on the way to the objective
+      if (change == 1) options.nuisances = false;
+      if (change == 2) options.boundExpression = false;
+      if (change == 3) options.identityPrior = 3, options.expressionPrior = 0.5;
+      if (change == 4) options.degreesOfFreedom = 9;
+      if (change == 5) options.costTolerance = 1e-3;
+      if (change == 6) options.posterior = true;
+      const Scope scope("tangent ", tangent, ", change ", change);
+      const auto cpu = fitOnCpu(scene, observations, options, false, false);
+      const DeviceFit fit = fitOnDevice(scene, observations, options, false);
+      for (size_t i = 0; i < observations.size(); ++i) {
+        const double* expected = cpu->records.data() + i * kRecordSize;
+        CHECK_EQUAL(fit.unsolved[i], 0);
+        CHECK_EQUAL(fit.record(i)[kRecordStatus], expected[kRecordStatus]);
+        // The order of sums may decide on the last one.
+        CHECK_NEAR(fit.record(i)[kRecordIterations], expected[kRecordIterations], 1);
+        CHECK_NEAR(fit.record(i)[kRecordFinalCost], expected[kRecordFinalCost], 1e-4 * expected[kRecordFinalCost]);
+        CHECK_NEAR(fit.record(i)[kRecordUncertainty], expected[kRecordUncertainty],
+                   1e-3 * expected[kRecordUncertainty]);
+        CHECK_NEAR(fit.record(i)[kRecordRmse], expected[kRecordRmse], 1e-3 * expected[kRecordRmse]);
+      }
     }
   }
 }
