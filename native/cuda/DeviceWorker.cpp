@@ -83,11 +83,11 @@ int DeviceWorker::capacity(const Work& work) const {
 
 Chunk DeviceWorker::take(bool wait) {
   const auto room = [this](const Work& work) { return capacity(work); };
-  Chunk chunk = queue_.take(false, room);
+  Chunk chunk = queue_.take(!busy_.empty(), false, room);
   if (chunk.count > 0 || !wait) return chunk;
   // A pause is a good moment to try again with all the memory.
   allRoom();
-  return queue_.take(true, room);
+  return queue_.take(false, true, room);
 }
 
 // The slot is the last of those that are busy, and stays there if its work is under way.
@@ -108,6 +108,7 @@ void DeviceWorker::start(Slot& slot, Chunk chunk) {
     Chunk failed = std::exchange(slot.chunk, Chunk{});
     idle_.push_back(std::move(busy_.back()));
     busy_.pop_back();
+    if (busy_.empty()) queue_.becomeIdle();
     if (codeOf(error) != ErrorCode::OUT_OF_MEMORY || !makeRoom(failed)) {
       allRoom();  // what was in the way of this call need not be in that of the next
       return failed.settle(error);
@@ -163,11 +164,12 @@ void DeviceWorker::finish(Slot& slot) {
     chunk.settle(std::current_exception());
   }
   idle_.push_back(std::move(done));
+  if (busy_.empty()) queue_.becomeIdle();
 }
 
 // Other devices go on with what was under way here; without any, it ends with the error.
 void DeviceWorker::abandon(std::exception_ptr error) {
-  queue_.leave(error);
+  queue_.leave(!busy_.empty(), error);
   for (const std::unique_ptr<Slot>& slot : busy_) queue_.putBack(std::exchange(slot->chunk, Chunk{}));
 }
 

@@ -59,9 +59,9 @@ void WorkQueue::add(std::shared_ptr<Work> work) {
 Chunk WorkQueue::takeFront(std::unique_lock<std::mutex>& lock, int capacity) {
   std::vector<Segment> cancelled;
   Chunk chunk;
-  // Every device takes its part of a large call.
+  // Every device takes its part of a large call, whatever is left of that.
   if (devices_ > 1)
-    capacity = std::min(capacity, std::max(kSmallestShare, (segments_.front().count + devices_ - 1) / devices_));
+    capacity = std::min(capacity, std::max(kSmallestShare, (segments_.front().work->count() + devices_ - 1) / devices_));
   size_t looked = 0;
   for (auto at = segments_.begin(); at != segments_.end() && chunk.count < capacity && looked < kLookAhead; ++looked) {
     if (at->work->cancelled()) {
@@ -102,10 +102,16 @@ void WorkQueue::putBack(Chunk chunk) {
   chunk.settle(lost);
 }
 
-void WorkQueue::leave(std::exception_ptr error) {
+void WorkQueue::becomeIdle() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ++idle_;
+}
+
+void WorkQueue::leave(bool busy, std::exception_ptr error) {
   std::deque<Segment> left;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    if (!busy) --idle_;
     if (--devices_ > 0) return;
     lost_ = error;
     left.swap(segments_);

@@ -52,29 +52,34 @@ struct Chunk {
 
 class WorkQueue {
  public:
-  WorkQueue(int devices, int limit) : devices_(devices), limit_(limit) {}
+  WorkQueue(int devices, int limit) : devices_(devices), idle_(devices), limit_(limit) {}
 
   // Throws Error(QUEUE_FULL), or what the last device was lost with.
   void add(std::shared_ptr<Work> work);
 
   // The next piece, of at most capacity(work) problems; empty when there is none, or the queue has been stopped. Waits
-  // for one if told to.
+  // for one if told to. What a device has under way already, `busy`, it is not to add to while another has nothing: that one
+  // may be slower to wake than this one is to ask again.
   template <class Capacity>
-  Chunk take(bool wait, Capacity capacity) {
+  Chunk take(bool busy, bool wait, Capacity capacity) {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       if (wait) wake_.wait(lock, [this] { return stopped_ || !segments_.empty(); });
-      if (stopped_ || segments_.empty()) return {};
+      if (stopped_ || segments_.empty() || (busy && idle_ > 0)) return {};
       Chunk chunk = takeFront(lock, capacity(*segments_.front().work));
       // All may have been cancelled meanwhile.
-      if (chunk.count > 0) return chunk;
+      if (chunk.count == 0) continue;
+      if (!busy) --idle_;
+      return chunk;
     }
   }
+  // A device has nothing under way any more. At first none has.
+  void becomeIdle();
   // Gives back what could not be begun.
   void putBack(Chunk chunk);
 
   // A device goes, and with the last one all that waits.
-  void leave(std::exception_ptr error);
+  void leave(bool busy, std::exception_ptr error);
   // Nothing is handed out any more; what waits ends as if cancelled.
   void stop();
 
@@ -84,7 +89,7 @@ class WorkQueue {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Segment> segments_;
-  int devices_;
+  int devices_, idle_;
   const int limit_;
   bool stopped_ = false;
   std::exception_ptr lost_;

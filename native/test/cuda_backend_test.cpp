@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <future>
@@ -14,6 +15,7 @@
 #include "core/FallbackBackend.h"
 #include "cuda/Check.h"
 #include "cuda/FitKernel.h"
+#include "cuda/WorkQueue.h"
 #include "test/Batches.h"
 #include "test/Check.h"
 #include "test/Faces.h"
@@ -258,13 +260,52 @@ CASE(many_small_calls_become_few_launches) {
   CHECK_AT_MOST(shim::launchesOf(0), 200);
 }
 
+CASE(a_device_with_work_leaves_the_rest_to_one_without) {
+  const Models models(5);
+  const Faces faces(*models.model, 900, false);
+  cuda::WorkQueue queue(3, 10);
+  int ends = 0;
+  queue.add(std::make_shared<cuda::Work>(decodeBatch(models, faces), std::make_shared<Cancellation>(),
+                                         [&](std::exception_ptr) { ++ends; }));
+  const auto take = [&](bool busy) {
+    return queue.take(busy, false, [](const cuda::Work&) { return 100000; });
+  };
+  std::vector<cuda::Chunk> chunks = {take(false)};
+  CHECK_EQUAL(chunks[0].count, 300);
+  CHECK_EQUAL(take(true).count, 0);  // two have none
+  chunks.push_back(take(false));
+  CHECK_EQUAL(chunks[1].count, 300);
+  CHECK_EQUAL(take(true).count, 0);
+  queue.leave(false, nullptr);  // the third will never ask
+  chunks.push_back(take(true));
+  CHECK_EQUAL(chunks[2].count, 300);
+  queue.putBack(std::move(chunks[2]));
+  queue.becomeIdle();
+  CHECK_EQUAL(take(true).count, 0);
+  chunks[2] = take(false);
+  CHECK_EQUAL(chunks[2].count, 300);
+  for (const cuda::Chunk& chunk : chunks) chunk.settle(nullptr);
+  CHECK_EQUAL(ends, 1);
+}
+
 CASE(several_devices_share_a_batch) {
   const Machine machine(3);
   const Models models(5);
   const auto backend = makeCuda(makeCpu());
   const Faces faces(*models.model, 3000, true);
   const auto batch = decodeBatch(models, faces);
-  CHECK_EQUAL(decodeAndWait(*backend, batch), std::string());
+  // Until each device has its part none is done with one: the first to wake would have room for all three.
+  shim::holdEvents(true);
+  Call call = startDecode(*backend, batch);
+  const auto allHaveOne = [] {
+    for (int device = 0; device < 3; ++device)
+      if (shim::appendedTo(device) == 0) return false;
+    return true;
+  };
+  for (int waits = 0; waits < 6000 && !allHaveOne(); ++waits) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(allHaveOne());
+  shim::holdEvents(false);
+  CHECK_EQUAL(call.outcome(), std::string());
   checkDecoded(*batch, faces);
   for (int device = 0; device < 3; ++device) CHECK(shim::launchesOf(device) > 0);
 }

@@ -3,6 +3,7 @@
 #include "test/shim/FakeRuntime.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -56,7 +57,7 @@ constexpr size_t kAlignment = 256;
 struct Device {
   FakeDevice properties;
   size_t used = 0;
-  int launches = 0;
+  int launches = 0, appended = 0;
   int launchesLeft = -1;  // until it is lost; -1: never
   cudaError_t loss = cudaErrorLaunchFailure;  // with which it will be
   cudaError_t lost = cudaSuccess;
@@ -69,6 +70,8 @@ struct Piece {
 
 struct Machine {
   std::recursive_mutex mutex;
+  std::condition_variable_any released;
+  bool held = false;
   std::mt19937_64 random{1};
   std::vector<Device> devices;
   cudaError_t count = cudaErrorNoDevice;
@@ -224,6 +227,14 @@ void failToAllocate(int allocations, int times) {
   machine().allocationFailures = times;
 }
 
+void holdEvents(bool held) {
+  {
+    const Lock lock(machine().mutex);
+    machine().held = held;
+  }
+  machine().released.notify_all();
+}
+
 size_t bytesInUse(int device) {
   const Lock lock(machine().mutex);
   return machine().devices[static_cast<size_t>(device)].used;
@@ -250,6 +261,11 @@ cudaError_t allowShared(size_t bytes) {
   return bytes <= current()->properties.sharedBytes ? cudaSuccess : fail(cudaErrorInvalidValue);
 }
 
+int appendedTo(int device) {
+  const Lock lock(machine().mutex);
+  return machine().devices[static_cast<size_t>(device)].appended;
+}
+
 bool hasCode() {
   const Lock lock(machine().mutex);
   return current() && current()->properties.hasCode;
@@ -264,6 +280,7 @@ cudaError_t append(cudaStream_t stream, Extent grid, Extent block, size_t shared
   if (grid.count() == 0 || block.count() == 0 || block.count() > 1024 || grid.y > 65535 || grid.z > 65535 ||
       sharedBytes > m.devices[static_cast<size_t>(device)].properties.sharedBytes)
     return fail(cudaErrorInvalidConfiguration);
+  ++m.devices[static_cast<size_t>(device)].appended;
   return add(stream, {[=]() -> cudaError_t {
                         Device& d = machine().devices[static_cast<size_t>(device)];
                         if (d.launchesLeft >= 0 && d.launchesLeft-- == 0) return d.loss;
@@ -477,7 +494,8 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 }
 
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  const Lock lock(machine().mutex);
+  std::unique_lock<std::recursive_mutex> lock(machine().mutex);
+  machine().released.wait(lock, [] { return !machine().held; });
   while (event->passed < event->recorded)
     if (!progress()) break;
   return fail(stateOf(event->device));

@@ -30,9 +30,13 @@ void loseDevice(int device, int launches, cudaError_t error = cudaErrorLaunchFai
 // After `allocations` more, taking memory fails, of the device or pinned.
 void failToAllocate(int allocations, int times = 1);
 
+// While held, whoever waits for an event waits, and nothing is done meanwhile.
+void holdEvents(bool held);
+
 size_t bytesInUse(int device);
 size_t bytesPinned();
 int launchesOf(int device);
+int appendedTo(int device);  // launches that are done or under way
 int graphLaunches();
 
 // --- For cuda/Launch.cuh ------------------------------------------------------------------------------------------------
