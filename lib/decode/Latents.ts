@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.js'
+import { type Numbers, numbersFrom } from '../numbers.js'
 
 /** What a face is decoded from. A fit result is one. */
 export interface Latents {
@@ -19,8 +20,8 @@ export interface LatentArrays {
   /** [B,E] in the model's order; all at rest without it. */
   expression?: Float32Array
   /** [B,9] and [B,3], used when `posed` is asked for. Where they are NaN, so are the vertices. */
-  rotation?: Float32Array | Float64Array
-  translation?: Float32Array | Float64Array
+  rotation?: Numbers
+  translation?: Numbers
 }
 
 /** Faces as the native side takes them. */
@@ -117,17 +118,16 @@ function packPoses({ rotation, translation }: LatentArrays, count: number): Floa
   return poses
 }
 
-/** [B,width] numbers as they will be stored, by the constructor, which sees the memory and not what a subclass says of it. */
+/** [B,width] numbers as they will be stored. */
 function copyArray(
-  from: Float32Array | Float64Array | undefined,
+  from: Numbers | undefined,
   name: string,
   count: number,
   width: number,
   isAllowed: (value: number) => boolean,
 ): Float32Array {
-  const expected = `a Float32Array of ${count} times ${width} numbers`
-  if (!(from instanceof Float32Array) && !(from instanceof Float64Array)) throw invalidArgument(name, expected, from)
-  const numbers = new Float32Array(from.length === 0 ? [] : from)
+  const expected = `a Float32Array or Float64Array of ${count} times ${width} numbers`
+  const numbers = numbersFrom(Float32Array, from, name, expected)
   if (numbers.length !== count * width) throw invalidArgument(name, expected, numbers)
   for (let i = 0; i < numbers.length; i++)
     if (!isAllowed(numbers[i] as number)) throw invalidArgument(`${name}[${i}]`, 'a finite number', numbers[i])

@@ -1,14 +1,12 @@
-import { invalidArgument, SfmError } from '../errors.js'
+import { invalidArgument } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
+import { isNumbers, type Numbers, numbersFrom } from '../numbers.js'
 import type { ImageInfo } from './Observation.js'
-import { type PackedObservation, SHORT_FORMS } from './packObservation.js'
-
-/** Numbers of a kind that holds them side by side. */
-export type Numbers = Float32Array | Float64Array
+import { type PackedObservation, SHORT_FORMS, schemeOf } from './packObservation.js'
 
 /**
  * The landmarks of B faces of one scheme as flat arrays: what `Fitter.fit` takes as objects, for callers with so many faces that
- * objects cost more than fits. What is one number, or one image, counts for all faces.
+ * objects matter. What is one number, or one image, counts for all faces.
  */
 export interface ObservationArrays {
   /** A scheme of the model, with L landmarks. */
@@ -65,13 +63,7 @@ export function packArrays(
   if (typeof from !== 'object' || from === null || Array.isArray(from))
     throw invalidArgument('observations', 'an object with "scheme", "points" and "count"', from)
   const { count, camera = defaults.camera } = from
-  const scheme = typeof from.scheme === 'string' ? schemes.get(from.scheme) : undefined
-  if (scheme === undefined) {
-    if (typeof from.scheme !== 'string')
-      throw invalidArgument('observations.scheme', 'the name of a landmark scheme', from.scheme)
-    const known = [...schemes.keys()].join(', ')
-    throw new SfmError('UNKNOWN_SCHEME', `observations.scheme: the model has no scheme ${from.scheme}; it has ${known}`)
-  }
+  const scheme = schemeOf(from, schemes, 'observations')
   if (!Number.isSafeInteger(count) || count < 0)
     throw invalidArgument('observations.count', 'the number of faces', count)
   if (camera !== 'perspective' && camera !== 'weak')
@@ -107,16 +99,10 @@ export function observationAt(batch: PackedArrays, i: number): PackedObservation
   return { scheme, dimensions, weak, points, confidence, camera: [...cameras] as PackedObservation['camera'] }
 }
 
-/** The numbers themselves, by the constructor, which sees the memory and not what a subclass says of it. */
-function copyNumbers(from: unknown, name: string, expected: string): Float64Array {
-  if (!isNumbers(from)) throw invalidArgument(name, expected, from)
-  return new Float64Array(from.length === 0 ? [] : from)
-}
-
-/** The same without a copy where there need not be one; what a subclass says is not believed here either. */
+/** As numbersFrom, without a copy where there need not be one; what a subclass says is not believed here either. */
 function viewNumbers(from: unknown, name: string, expected: string): Float64Array {
   const plain = from instanceof Float64Array && Object.getPrototypeOf(from) === Float64Array.prototype
-  if (!plain || from.length === 0) return copyNumbers(from, name, expected)
+  if (!plain || from.length === 0) return numbersFrom(Float64Array, from, name, expected)
   return new Float64Array(from.buffer, from.byteOffset, from.length)
 }
 
@@ -128,11 +114,8 @@ function landmarkCounts({ count, name }: LandmarkScheme): number[] {
 
 function packPoints(from: unknown, count: number, scheme: LandmarkScheme, keeps: boolean) {
   const name = 'observations.points'
-  const numbers = (keeps ? copyNumbers : viewNumbers)(
-    from,
-    name,
-    'a Float32Array or Float64Array of [count, landmarks, 2 or 3]',
-  )
+  const form = 'a Float32Array or Float64Array of [count, landmarks, 2 or 3]'
+  const numbers = keeps ? numbersFrom(Float64Array, from, name, form) : viewNumbers(from, name, form)
   const kinds = ([2, 3] as const).flatMap((dimensions) =>
     landmarkCounts(scheme).map((landmarks) => ({ dimensions, width: landmarks * dimensions })),
   )
@@ -161,7 +144,7 @@ function spread(rows: Float64Array, width: number, to: Float64Array | Float32Arr
 function packConfidence(from: unknown, count: number, scheme: LandmarkScheme): Float32Array | null {
   if (from === undefined || from === null) return null
   const name = 'observations.confidence'
-  const numbers = copyNumbers(from, name, 'a Float32Array or Float64Array of [count, landmarks]')
+  const numbers = numbersFrom(Float64Array, from, name, 'a Float32Array or Float64Array of [count, landmarks]')
   const width = landmarkCounts(scheme).find((landmarks) => numbers.length === count * landmarks)
   if (width === undefined) throw invalidArgument(name, `${count} times ${scheme.count} numbers`, numbers)
   for (let i = 0; i < numbers.length; i++) {
@@ -210,10 +193,6 @@ function packCameras(from: ObservationArrays, count: number, defaultFocal: numbe
   return cameras
 }
 
-function isNumbers(value: unknown): value is Numbers {
-  return value instanceof Float32Array || value instanceof Float64Array
-}
-
 function isPositive(value: number): boolean {
   return Number.isFinite(value) && value > 0
 }
@@ -228,7 +207,7 @@ function perFace(
   isAllowed: (value: number) => boolean,
 ): (i: number, c: number) => number {
   const forEach = isNumbers(given)
-  const rows = forEach ? copyNumbers(given, name, expected) : given
+  const rows = forEach ? numbersFrom(Float64Array, given, name, expected) : given
   if ((!forEach && !Array.isArray(rows)) || (rows as ArrayLike<number>).length !== (forEach ? count * width : width))
     throw invalidArgument(name, expected, given)
   const numbers = rows as ArrayLike<number>

@@ -1,5 +1,6 @@
 import { invalidArgument, SfmError } from '../errors.js'
 import type { LandmarkScheme } from '../model/ModelData.js'
+import { isNumbers, type Numbers, numbersFrom } from '../numbers.js'
 import type { CameraInput, FaceInfo, Observation } from './Observation.js'
 
 /** An observation in the one form that the native side takes: checked here, once. */
@@ -38,16 +39,7 @@ export function packObservation(
     if (observation[label] != null && typeof observation[label] !== 'string')
       throw invalidArgument(`${name}.${label}`, 'a string', observation[label])
   requireFace(observation.face, `${name}.face`)
-  if (typeof observation.scheme !== 'string')
-    throw invalidArgument(`${name}.scheme`, 'the name of a landmark scheme', observation.scheme)
-  const scheme = schemes.get(observation.scheme)
-  if (!scheme) {
-    const known = [...schemes.keys()].join(', ')
-    throw new SfmError(
-      'UNKNOWN_SCHEME',
-      `${name}.scheme: the model has no scheme ${JSON.stringify(observation.scheme)}; it has ${known}`,
-    )
-  }
+  const scheme = schemeOf(observation, schemes, name)
   const { dimensions, points } = packPoints(observation.points, scheme, `${name}.points`)
   const confidence = packConfidence(observation.confidence, scheme, `${name}.confidence`)
   const type = cameraType(observation.camera, defaults.camera, `${name}.camera`)
@@ -59,6 +51,26 @@ export function packObservation(
     confidence,
     camera: packCamera(observation, defaults.focal, name),
   }
+}
+
+/**
+ * The scheme that one observation or many name.
+ *
+ * @throws SfmError INVALID_ARGUMENT, UNKNOWN_SCHEME
+ */
+export function schemeOf(
+  { scheme }: { scheme: string },
+  schemes: ReadonlyMap<string, LandmarkScheme>,
+  name: string,
+): LandmarkScheme {
+  if (typeof scheme !== 'string') throw invalidArgument(`${name}.scheme`, 'the name of a landmark scheme', scheme)
+  const found = schemes.get(scheme)
+  if (found) return found
+  const known = [...schemes.keys()].join(', ')
+  throw new SfmError(
+    'UNKNOWN_SCHEME',
+    `${name}.scheme: the model has no scheme ${JSON.stringify(scheme)}; it has ${known}`,
+  )
 }
 
 function requireFace(face: FaceInfo | undefined, name: string): void {
@@ -75,7 +87,7 @@ function packPoints(
   scheme: LandmarkScheme,
   name: string,
 ): { dimensions: 2 | 3; points: Float64Array } {
-  if (from instanceof Float32Array || from instanceof Float64Array) return packFlat(from, scheme, name)
+  if (isNumbers(from)) return packFlat(from, scheme, name)
   if (!Array.isArray(from)) throw invalidArgument(name, 'an array of points', from)
   const count = scheme.count
   const length = from.length
@@ -112,12 +124,11 @@ function finite(value: number, name: string, point: number, axis: number): numbe
 }
 
 function packFlat(
-  from: Float32Array | Float64Array,
+  from: Numbers,
   { count, name: scheme }: LandmarkScheme,
   name: string,
 ): { dimensions: 2 | 3; points: Float64Array } {
-  // First the copy, by the constructor, which sees the memory and not what a subclass says of it.
-  const numbers = new Float64Array(from.length === 0 ? [] : from)
+  const numbers = numbersFrom(Float64Array, from, name, 'numbers')
   const kind = ([2, 3] as const).find(
     (d) => numbers.length === d * count || numbers.length === d * SHORT_FORMS[scheme]!,
   )

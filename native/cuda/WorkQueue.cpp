@@ -61,7 +61,8 @@ Chunk WorkQueue::takeFront(std::unique_lock<std::mutex>& lock, int capacity) {
   Chunk chunk;
   // Every device takes its part of a large call, whatever is left of that.
   if (devices_ > 1)
-    capacity = std::min(capacity, std::max(kSmallestShare, (segments_.front().work->count() + devices_ - 1) / devices_));
+    capacity =
+        std::min(capacity, std::max(kSmallestShare, (segments_.front().work->count() + devices_ - 1) / devices_));
   size_t looked = 0;
   for (auto at = segments_.begin(); at != segments_.end() && chunk.count < capacity && looked < kLookAhead; ++looked) {
     if (at->work->cancelled()) {

@@ -267,9 +267,7 @@ CASE(a_device_with_work_leaves_the_rest_to_one_without) {
   int ends = 0;
   queue.add(std::make_shared<cuda::Work>(decodeBatch(models, faces), std::make_shared<Cancellation>(),
                                          [&](std::exception_ptr) { ++ends; }));
-  const auto take = [&](bool busy) {
-    return queue.take(busy, false, [](const cuda::Work&) { return 100000; });
-  };
+  const auto take = [&](bool busy) { return queue.take(busy, false, [](const cuda::Work&) { return 100000; }); };
   std::vector<cuda::Chunk> chunks = {take(false)};
   CHECK_EQUAL(chunks[0].count, 300);
   CHECK_EQUAL(take(true).count, 0);  // two have none
@@ -302,7 +300,8 @@ CASE(several_devices_share_a_batch) {
       if (shim::appendedTo(device) == 0) return false;
     return true;
   };
-  for (int waits = 0; waits < 6000 && !allHaveOne(); ++waits) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  for (int waits = 0; waits < 6000 && !allHaveOne(); ++waits)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
   CHECK(allHaveOne());
   shim::holdEvents(false);
   CHECK_EQUAL(call.outcome(), std::string());

@@ -168,9 +168,9 @@ __device__ __forceinline__ void factorPanel(int thread, int number, float* panel
   }
 }
 
-// The tiles' matrix = U^T U for the first `eliminated` columns, whose rows of U go to panel after `panel`; what remains of the other
-// columns stays in the tiles. False where a pivot is not positive. Uniform; a barrier must stand before it, and another
-// before they are used for anything else.
+// The tiles' matrix = U^T U for the first `eliminated` columns, whose rows of U go to panels from `panel` on; what remains
+// of the other columns stays in the tiles. False where a pivot is not positive. Uniform; a barrier must stand before it,
+// and another before the panels are used for anything else.
 __device__ __forceinline__ bool factorTiles(int thread, const TilePlace& place, int tiles, int eliminated, Tile& tile,
                                             float* panel, float* inversePivots, int* positive) {
   if (thread == 0) *positive = 1;
